@@ -1,0 +1,66 @@
+# Godwit's build. `make help` lists the targets.
+#
+# Needs gcc, make, binutils and gnu-efi; what a target needs beyond that it
+# installs through tools/need. Everything built lies in out/.
+
+OUT	:= out
+CC	:= gcc
+LD	:= ld
+HOSTCC	:= gcc
+V	?= 0
+Q	:= $(if $(filter 0,$(V)),@,)
+say	= $(if $(filter 0,$(V)),@printf '  %-6s %s\n' '$(1)' '$(2)')
+
+WARN	:= -Wall -Wextra -Werror -Wshadow -Wundef -Wstrict-prototypes \
+	   -Wmissing-prototypes -Wpointer-arith -Wvla -Wno-unused-parameter
+# The build's folder must not show in the image.
+REPRO	:= -ffile-prefix-map=$(CURDIR)=. -Wdate-time
+COMMON	:= -std=gnu11 -ffreestanding -fno-stack-protector -fcf-protection=none \
+	   -fno-asynchronous-unwind-tables -mno-red-zone -mno-sse -mno-mmx \
+	   -mno-80387 -fno-tree-vectorize $(WARN) $(REPRO)
+
+all: $(OUT)/godwit.img
+
+# --- the kernel --------------------------------------------------------------
+
+KERNEL_DIRS := kernel kernel/cpu kernel/mm kernel/lib kernel/vm kernel/vmx \
+	       kernel/svm kernel/machine kernel/shell drivers
+KERNEL_SRC  := $(sort $(foreach d,$(KERNEL_DIRS),$(wildcard $(d)/*.c $(d)/*.S)))
+KERNEL_OBJ  := $(patsubst %,$(OUT)/obj/%.o,$(KERNEL_SRC))
+KERNEL_FLAGS := $(COMMON) -O2 -g -mcmodel=kernel -fno-pic -fno-pie \
+	       -fno-omit-frame-pointer -fno-common -fno-strict-aliasing \
+	       -Ikernel -I.
+
+$(OUT)/obj/%.c.o: %.c Makefile
+	$(call say,CC,$<)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(KERNEL_FLAGS) -MMD -MP -c $< -o $@
+
+$(OUT)/obj/%.S.o: %.S Makefile
+	$(call say,AS,$<)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(KERNEL_FLAGS) -D__ASSEMBLY__ -MMD -MP -c $< -o $@
+
+$(OUT)/kernel.elf: $(KERNEL_OBJ) linker.ld
+	$(call say,LD,$@)
+	$(Q)$(LD) -nostdlib -static -z max-page-size=4096 --build-id=none \
+		--fatal-warnings --no-warn-rwx-segments -T linker.ld -o $@ $(KERNEL_OBJ)
+
+# The kernel as it is shipped: symbols (for backtraces), no debug information.
+$(OUT)/kernel.bin: $(OUT)/kernel.elf
+	$(Q)objcopy --strip-debug $< $@
+
+# --- the other parts ---------------------------------------------------------
+
+include boot/boot.mk
+include tests/guests/guests.mk
+include tests/tests.mk
+include tools/tools.mk
+
+clean:
+	rm -rf $(OUT)
+
+.PHONY: all clean
+.DELETE_ON_ERROR:
+
+-include $(shell find $(OUT) -name '*.d' 2>/dev/null)
