@@ -37,7 +37,7 @@ struct segment {
 	u64 base;
 };
 
-struct table_register {
+struct descriptor_table {
 	u64 base;
 	u32 limit;
 	u32 reserved;
@@ -75,8 +75,8 @@ struct vcpu_state {
 	u64 rflags;
 
 	struct segment seg[SEGMENTS];
-	struct table_register gdtr;
-	struct table_register idtr;
+	struct descriptor_table gdtr;
+	struct descriptor_table idtr;
 
 	u64 cr0, cr2, cr3, cr4, cr8;
 	u64 efer; /* the guest's view: no SVME */

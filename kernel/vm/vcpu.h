@@ -9,6 +9,7 @@
 #ifndef VM_VCPU_H
 #define VM_VCPU_H
 
+#include "cpu/traps.h" /* EXC_* */
 #include "lib/types.h"
 #include "vm/engine.h"
 #include "vm/exit.h"
@@ -97,30 +98,15 @@ void vcpu_skip(struct vcpu *vcpu, const struct vm_exit *exit);
 
 /* Queues an exception for the next entry; a second one becomes #DF. */
 void vcpu_inject(struct vcpu *vcpu, u8 vector, bool has_error, u32 error);
-#define VEC_DE 0
-#define VEC_DB 1
-#define VEC_NMI 2
-#define VEC_BP 3
-#define VEC_OF 4
-#define VEC_UD 6
-#define VEC_NM 7
-#define VEC_DF 8
-#define VEC_TS 10
-#define VEC_NP 11
-#define VEC_SS 12
-#define VEC_GP 13
-#define VEC_PF 14
-#define VEC_AC 17
-#define VEC_MC 18
 
 static inline void vcpu_inject_ud(struct vcpu *vcpu)
 {
-	vcpu_inject(vcpu, VEC_UD, false, 0);
+	vcpu_inject(vcpu, EXC_UD, false, 0);
 }
 
 static inline void vcpu_inject_gp(struct vcpu *vcpu)
 {
-	vcpu_inject(vcpu, VEC_GP, true, 0);
+	vcpu_inject(vcpu, EXC_GP, true, 0);
 }
 
 /* The guest's TSC now. */

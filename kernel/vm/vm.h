@@ -60,7 +60,7 @@ struct vm_console {
 struct vm {
 	struct vm_config config;
 	unsigned index;
-	spinlock_t lock;
+	struct spinlock lock;
 	u32 life; /* enum vm_life, atomic */
 	u32 status;
 	char reason[160];
