@@ -35,7 +35,7 @@ typedef int64_t i64;
 #define PACKED	   __attribute__((packed))
 #define ALIGNED(n) __attribute__((aligned(n)))
 #define NORETURN   __attribute__((noreturn))
-#define PRINTF(f)  __attribute__((format(printf, f, f + 1)))
+#define PRINTF(f)  __attribute__((format(__printf__, f, f + 1)))
 
 /* Hardware layouts are asserted, sizes and offsets both. */
 #define ASSERT_SIZE(type, size) \
