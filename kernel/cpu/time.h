@@ -1,0 +1,48 @@
+/*
+ * Time is the time-stamp counter, calibrated at start against a clock whose
+ * rate is known by specification (HPET, ACPI PM timer, PIT), never by what
+ * CPUID claims. Time zero is the jump into the kernel. All CPUs' counters are
+ * taken to run together; smp.c warns when they do not.
+ */
+#ifndef CPU_TIME_H
+#define CPU_TIME_H
+
+#include "boot/boot_info.h"
+#include "cpu/regs.h"
+#include "lib/types.h"
+
+#define NS_PER_US 1000ULL
+#define NS_PER_MS 1000000ULL
+#define NS_PER_S  1000000000ULL
+
+extern u64 tsc_khz; /* 0 until time_init() */
+
+/* Takes 10 ms; the local APIC's timer is calibrated on the way. */
+void time_init(const struct boot_info *info);
+
+/* Before time_init() it stands at 0. */
+u64 now_ns(void);
+
+/* Exact to one unit, saturating, good for spans of centuries. */
+u64 tsc_to_ns(u64 ticks);
+u64 ns_to_tsc(u64 ns);
+
+/* Busy waiting, for hardware that needs a moment. */
+void delay_ns(u64 ns);
+
+/* "HPET", with the clock it was checked against: for the banner. */
+const char *time_source_text(void);
+
+/*
+ * A ratio that is applied without dividing and without overflow, exact to one
+ * unit: x * to / from = x * whole + (x * part >> 64).
+ */
+struct ratio {
+	u64 whole; /* to / from */
+	u64 part;  /* (to % from) * 2^64 / from */
+};
+
+struct ratio ratio_make(u64 from, u64 to);
+u64 ratio_apply(struct ratio r, u64 x);
+
+#endif
