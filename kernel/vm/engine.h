@@ -19,14 +19,15 @@ struct engine_caps {
 	bool large_2m, large_1g;
 	bool accessed_dirty; /* A/D bits in second-level tables */
 	bool pml;
-	bool next_rip;	     /* tells instruction lengths for intercepts */
-	bool decode_assist;  /* tells operands too */
-	bool flush_by_asid;  /* or VPID */
+	bool next_rip;	    /* tells instruction lengths for intercepts */
+	bool decode_assist; /* tells operands too */
+	bool flush_by_asid; /* or VPID */
 	bool clean_bits;
 	bool preemption_timer;
 	bool tsc_scaling;
-	u32 asids; /* VPIDs or ASIDs available */
-	char features[160]; /* all of it for people: "EPT 4K 2M 1G A/D PML ..." */
+	u32 asids;	    /* VPIDs or ASIDs available */
+	char features[160]; /* all of it for people: "EPT 4K 2M 1G A/D PML ..."
+			     */
 	char missing[160];  /* what a better CPU would have */
 };
 

@@ -30,7 +30,7 @@
 	X(EXIT_TIMER, "timer")                                    \
 	X(EXIT_INTERRUPT_WINDOW, "interrupt-window")              \
 	X(EXIT_NMI_WINDOW, "nmi-window")                          \
-	X(EXIT_CACHE, "cache")	       /* INVD, WBINVD */         \
+	X(EXIT_CACHE, "cache") /* INVD, WBINVD */                 \
 	X(EXIT_RDPMC, "rdpmc")                                    \
 	X(EXIT_MONITOR, "monitor")                                \
 	X(EXIT_MWAIT, "mwait")                                    \

@@ -19,7 +19,8 @@ struct machine {
 	/* The guest's files into memory, the first vCPU's state set up. */
 	err_t (*load)(struct vm *vm);
 
-	/* Local APIC: what the guest should take now (-1 none), what it took. */
+	/* Local APIC: what the guest should take now (-1 none), what it took.
+	 */
 	int (*irq_pending)(struct vcpu *vcpu);
 	void (*irq_taken)(struct vcpu *vcpu, u8 vector);
 

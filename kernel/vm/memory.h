@@ -18,11 +18,10 @@
 #define CHUNK_SIZE     MIB(2)
 
 struct guest_memory {
-	u64 size;	/* bytes of RAM, a multiple of 4 KiB */
-	u64 low_size;	/* of it below the hole */
-	u8 **chunks;	/* where each 2 MiB of RAM is */
+	u64 size;     /* bytes of RAM, a multiple of 4 KiB */
+	u64 low_size; /* of it below the hole */
+	u8 **chunks;  /* where each 2 MiB of RAM is */
 	unsigned count;
-	u64 written;	/* pages the host wrote (for dirty tracking) */
 };
 
 /* Allocates and zeroes; largest possible host blocks, naturally aligned. */

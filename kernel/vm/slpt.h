@@ -23,24 +23,24 @@
 /* How one vendor writes an entry. Masks are or-ed in; 0 where it has none. */
 struct slpt_format {
 	const char *name;
-	u64 table;	/* a non-leaf entry's fixed bits */
-	u64 leaf;	/* a leaf's fixed bits (memory type, ...) */
-	u64 large;	/* leaf at a level above the lowest */
-	u64 read;	/* set: may read (all of these: present) */
-	u64 write;	/* set: may write */
-	u64 exec;	/* set: may execute */
-	u64 no_exec;	/* set: may not execute */
-	u64 accessed;	/* 0: not available */
+	u64 table;    /* a non-leaf entry's fixed bits */
+	u64 leaf;     /* a leaf's fixed bits (memory type, ...) */
+	u64 large;    /* leaf at a level above the lowest */
+	u64 read;     /* set: may read (all of these: present) */
+	u64 write;    /* set: may write */
+	u64 exec;     /* set: may execute */
+	u64 no_exec;  /* set: may not execute */
+	u64 accessed; /* 0: not available */
 	u64 dirty;
 	unsigned max_level; /* of a leaf: 0 4K, 1 2M, 2 1G */
 };
 
 struct slpt {
 	const struct slpt_format *format;
-	u64 root; /* physical */
-	u64 pages;	/* tables in use, for `info` */
-	u64 narrowed;	/* ledger: narrowings so far */
-	u64 last_gpa;	/* ... and where and what the last one was */
+	u64 root;     /* physical */
+	u64 pages;    /* tables in use, for `info` */
+	u64 narrowed; /* ledger: narrowings so far */
+	u64 last_gpa; /* ... and where and what the last one was */
 	const char *last_change;
 };
 
@@ -58,7 +58,8 @@ void slpt_free(struct slpt *slpt);
 /*
  * Maps [gpa, gpa+size) to hpa, all multiples of 4 KiB, with the largest leaves
  * that alignment and max_leaf (a size: 4K, 2M, 1G) allow. What is mapped there
- * already is replaced (a narrowing).
+ * already is replaced (a narrowing). Replacing and merging free tables that the
+ * hardware may be walking: only while no vCPU of the VM is in the guest.
  */
 err_t slpt_map(struct slpt *slpt, u64 gpa, u64 hpa, u64 size, u32 rights,
 	       u64 max_leaf);

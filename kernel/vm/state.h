@@ -11,24 +11,38 @@
 #include "lib/types.h"
 
 enum gpr {
-	RAX, RCX, RDX, RBX, RSP, RBP, RSI, RDI,
-	R8, R9, R10, R11, R12, R13, R14, R15,
+	RAX,
+	RCX,
+	RDX,
+	RBX,
+	RSP,
+	RBP,
+	RSI,
+	RDI,
+	R8,
+	R9,
+	R10,
+	R11,
+	R12,
+	R13,
+	R14,
+	R15,
 	GPRS
 };
 
 enum segment_name { ES, CS, SS, DS, FS, GS, LDTR, TR, SEGMENTS };
 
 /* Segment attributes: the descriptor's bytes 5 and 6, packed to 12 bits. */
-#define SEG_TYPE	0x00fu
-#define SEG_S		0x010u /* code or data, not system */
-#define SEG_DPL_SHIFT	5
-#define SEG_DPL		0x060u
-#define SEG_P		0x080u /* clear: unusable, the rest is void */
-#define SEG_AVL		0x100u
-#define SEG_L		0x200u
-#define SEG_DB		0x400u
-#define SEG_G		0x800u
-#define SEG_ATTR	0xfffu
+#define SEG_TYPE      0x00fu
+#define SEG_S	      0x010u /* code or data, not system */
+#define SEG_DPL_SHIFT 5
+#define SEG_DPL	      0x060u
+#define SEG_P	      0x080u /* clear: unusable, the rest is void */
+#define SEG_AVL	      0x100u
+#define SEG_L	      0x200u
+#define SEG_DB	      0x400u
+#define SEG_G	      0x800u
+#define SEG_ATTR      0xfffu
 
 struct segment {
 	u16 selector;
@@ -62,7 +76,12 @@ struct event {
 	u32 error;
 };
 
-enum activity { ACTIVITY_RUN, ACTIVITY_HALT, ACTIVITY_SHUTDOWN, ACTIVITY_WAIT_SIPI };
+enum activity {
+	ACTIVITY_RUN,
+	ACTIVITY_HALT,
+	ACTIVITY_SHUTDOWN,
+	ACTIVITY_WAIT_SIPI
+};
 
 #define SHADOW_STI    1u
 #define SHADOW_MOV_SS 2u
@@ -94,8 +113,8 @@ struct vcpu_state {
 	struct event pending; /* delivered at the next entry */
 	u8 shadow;	      /* SHADOW_*: one instruction without interrupts */
 	u8 nmi_blocked;
-	u8 activity;	  /* enum activity */
-	u8 pdpte_valid;	  /* else they are read from memory at CR3 */
+	u8 activity;	/* enum activity */
+	u8 pdpte_valid; /* else they are read from memory at CR3 */
 	u32 reserved;
 
 	u8 xsave[XSAVE_AREA] ALIGNED(64); /* standard format */
@@ -137,8 +156,8 @@ err_t state_check(const struct vcpu_state *state,
 struct state_field {
 	const char *name;
 	u16 offset;
-	u8 size;
-	u8 count;
+	u16 size; /* of one */
+	u16 count;
 };
 extern const struct state_field state_fields[];
 extern const unsigned state_field_count;

@@ -50,18 +50,18 @@ struct vcpu {
 	bool in_guest; /* atomic: between last request check and exit */
 	u64 flushed;   /* ledger: slpt->narrowed at the last hardware flush */
 
-	u64 tsc_offset; /* guest TSC = host TSC + offset */
-	bool fpu_loaded; /* guest FPU state is in the registers */
+	u64 tsc_offset;	  /* guest TSC = host TSC + offset */
+	bool fpu_loaded;  /* guest FPU state is in the registers */
 	u64 debug_loaded; /* DR0-3 are in the registers (DR7 in use) */
 
 	struct lapic *lapic;
 	u64 timer_deadline; /* host TSC of its next timer, ~0: none */
 
-	u64 entered;	   /* host TSC of the last entry, for accounting */
-	u64 guest_cycles;  /* inside the guest */
+	u64 entered;	  /* host TSC of the last entry, for accounting */
+	u64 guest_cycles; /* inside the guest */
 	struct exit_count exits[EXIT_REASON_COUNT];
-	u64 injected;	   /* events given to the guest */
-	int taken;	   /* vector the guest just took, -1: none */
+	u64 injected;	     /* events given to the guest */
+	int taken;	     /* vector the guest just took, -1: none */
 	struct vm_exit exit; /* the last one */
 
 	struct vcpu *next; /* on its host CPU's list */

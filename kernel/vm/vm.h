@@ -37,7 +37,7 @@ struct vm_config {
 };
 
 enum vm_life {
-	VM_OFF,	    /* never started, or stopped by the operator */
+	VM_OFF, /* never started, or stopped by the operator */
 	VM_RUNNING,
 	VM_PAUSED,
 	VM_ENDED,   /* by itself, with a status */
@@ -103,7 +103,7 @@ const char *life_name(enum vm_life life);
 
 /* Guest output: kept in the ring, shown by line or raw when attached. */
 void vm_console_write(struct vm *vm, const char *bytes, size_t n);
-int vm_console_read(struct vm *vm); /* next typed byte, -1 none */
+int vm_console_read(struct vm *vm);		/* next typed byte, -1 none */
 bool vm_console_type(struct vm *vm, char byte); /* false: full */
 
 #endif
