@@ -53,9 +53,9 @@ $(OUT)/kernel.bin: $(OUT)/kernel.elf
 # --- the other parts ---------------------------------------------------------
 
 include boot/boot.mk
-include tests/guests/guests.mk
-include tests/tests.mk
-include tools/tools.mk
+-include tests/guests/guests.mk
+-include tests/tests.mk
+-include tools/tools.mk
 
 clean:
 	rm -rf $(OUT)

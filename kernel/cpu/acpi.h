@@ -27,9 +27,10 @@ void acpi_init(u64 rsdp);
 /* The first table with that signature, at least min_length long, or NULL. */
 const void *acpi_find(const char signature[4], size_t min_length);
 
-/* Interpreted: what the tables say about ... */
-u16 acpi_pm_timer_port(void);			 /* 0: none */
-u64 acpi_hpet_base(void);			 /* 0: none */
-unsigned acpi_cpus(u32 *apic_ids, unsigned max); /* enabled ones */
+/* What the tables say of the hardware; 0: nothing. */
+u16 acpi_pm_timer_port(void);
+u64 acpi_hpet_base(void);
+/* The enabled CPUs' APIC ids, the caller's included. */
+unsigned acpi_cpus(u32 *apic_ids, unsigned max);
 
 #endif

@@ -36,6 +36,7 @@ struct cpu {
 
 	u64 stack_top;
 	volatile bool online;
+	volatile bool refused;	 /* lacks what the others have */
 	volatile u64 online_tsc; /* its own TSC when it came */
 
 	struct gdt gdt;
@@ -96,7 +97,11 @@ void cpu_alloc_stacks(struct cpu *cpu);		/* for DF, NMI, MC */
 void smp_init(const struct boot_info *info);	/* lists CPUs, sends INITs */
 void smp_start(void (*ap_main)(void) NORETURN); /* 10 ms later at least */
 
-/* For panic: every other CPU stops for ever. */
+/* For those two: the next number's CPU is there. */
+void cpu_add(struct cpu *cpu);
+
+/* For panic: every other CPU stops for ever, in its NMI handler. */
 void smp_stop_others(void);
+void smp_stop_if_asked(void);
 
 #endif

@@ -9,11 +9,12 @@
 
 #include "boot/boot_info.h"
 #include "cpu/regs.h"
+#include "lib/ratio.h"
 #include "lib/types.h"
 
-#define NS_PER_US 1000ULL
-#define NS_PER_MS 1000000ULL
-#define NS_PER_S  1000000000ULL
+#define NS_PER_US ((u64)1000)
+#define NS_PER_MS ((u64)1000000)
+#define NS_PER_S  ((u64)1000000000)
 
 extern u64 tsc_khz; /* 0 until time_init() */
 
@@ -32,17 +33,5 @@ void delay_ns(u64 ns);
 
 /* "HPET", with the clock it was checked against: for the banner. */
 const char *time_source_text(void);
-
-/*
- * A ratio that is applied without dividing and without overflow, exact to one
- * unit: x * to / from = x * whole + (x * part >> 64).
- */
-struct ratio {
-	u64 whole; /* to / from */
-	u64 part;  /* (to % from) * 2^64 / from */
-};
-
-struct ratio ratio_make(u64 from, u64 to);
-u64 ratio_apply(struct ratio r, u64 x);
 
 #endif

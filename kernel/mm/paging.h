@@ -39,10 +39,7 @@ void paging_init(const struct boot_info *info);
 void paging_load(void);
 u64 paging_root(void);
 
-/*
- * Device registers, uncached; RAM is refused (NULL), as is a machine out of
- * memory. Mapped for ever.
- */
+/* Device registers, uncached, for ever. NULL for RAM, or when out of memory. */
 void *mmio_map(u64 phys, u64 size);
 
 /* The top of a fresh stack with a guard page below; 0 when out of memory. */
@@ -55,12 +52,12 @@ bool phys_is_mapped(u64 phys, u64 size);
  * Walks all tables: nothing writable is executable, code is mapped once, the
  * lower half is empty, guard pages are there. Logs what is wrong.
  */
-err_t paging_selftest(void);
+err_t paging_selftest(const struct boot_info *info);
 
 /*
- * For smp.c: a root below 4 GiB that maps what ours does, and one page of
- * executable identity; freed by the caller's own means.
+ * For smp.c: fills four pages below 1 MiB with tables that map what ours do and
+ * one page of executable identity, also below 1 MiB. The first is the root.
  */
-err_t paging_make_trampoline(u64 root_phys, u64 page_phys);
+void paging_make_trampoline(u64 tables, u64 page);
 
 #endif

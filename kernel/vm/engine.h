@@ -78,8 +78,11 @@ struct engine {
 	 */
 	void (*offer_interrupt)(struct vcpu *vcpu, int vector);
 
-	/* Injects an NMI if possible, else opens the NMI window: false. */
-	bool (*offer_nmi)(struct vcpu *vcpu);
+	/*
+	 * Injects an NMI, or opens the NMI window, to be asked again at
+	 * EXIT_NMI_WINDOW.
+	 */
+	void (*offer_nmi)(struct vcpu *vcpu);
 
 	/* Forgets all translations of the guest on this CPU, in hardware. */
 	void (*flush)(struct vcpu *vcpu);

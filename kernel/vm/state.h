@@ -131,6 +131,8 @@ enum state_group {
 	STATE_DEBUG = 8,    /* DR6, DR7 (DR0-3: see vcpu.h), debugctl */
 	STATE_MSRS = 16,    /* STAR ... SYSENTER, kernel_gs_base */
 	STATE_ALL = 31,
+	/* Get only: CS, CR0, CR3, CR4, EFER, cheaply; enough to fetch code. */
+	STATE_FETCH = 32,
 };
 
 /* Power-on state (Intel SDM volume 3, table 9-1). */

@@ -32,8 +32,6 @@ struct exit_count {
 	u64 cycles; /* from the exit to the next entry, in the host */
 };
 
-enum vcpu_run { VCPU_READY, VCPU_HALTED, VCPU_STOPPED };
-
 struct vcpu {
 	struct vcpu_state state; /* first: the world switch knows its offsets */
 	u32 valid;		 /* STATE_*: groups fetched since the exit */
@@ -47,25 +45,20 @@ struct vcpu {
 
 	u64 requests; /* atomic, REQUEST_* */
 	u8 sipi_vector;
-	bool in_guest; /* atomic: between last request check and exit */
-	u64 flushed;   /* ledger: slpt->narrowed at the last hardware flush */
+	u64 flushed; /* ledger: slpt->narrowed at the last hardware flush */
 
-	u64 tsc_offset;	  /* guest TSC = host TSC + offset */
-	bool fpu_loaded;  /* guest FPU state is in the registers */
-	u64 debug_loaded; /* DR0-3 are in the registers (DR7 in use) */
+	u64 tsc_offset; /* guest TSC = host TSC + offset */
 
 	struct lapic *lapic;
 	u64 timer_deadline; /* host TSC of its next timer, ~0: none */
 
-	u64 entered;	  /* host TSC of the last entry, for accounting */
 	u64 guest_cycles; /* inside the guest */
 	struct exit_count exits[EXIT_REASON_COUNT];
 	u64 injected;	     /* events given to the guest */
 	int taken;	     /* vector the guest just took, -1: none */
 	struct vm_exit exit; /* the last one */
 
-	struct vcpu *next; /* on its host CPU's list */
-	enum vcpu_run run;
+	bool parked; /* atomic: its CPU has let go of it for good */
 };
 
 /* Makes groups of the state valid. */
@@ -77,6 +70,15 @@ static inline void vcpu_need(struct vcpu *vcpu, u32 groups)
 		vcpu->engine->get(vcpu, missing);
 		vcpu->valid |= missing;
 	}
+}
+
+/* What fetching an instruction needs: less than the whole groups. */
+static inline void vcpu_need_fetch(struct vcpu *vcpu)
+{
+	if (vcpu->valid & (STATE_SEGMENTS | STATE_CONTROL))
+		vcpu_need(vcpu, STATE_SEGMENTS | STATE_CONTROL);
+	else
+		vcpu_need(vcpu, STATE_FETCH);
 }
 
 /* Groups were changed (they must have been valid). */

@@ -99,7 +99,15 @@ err_t vm_resume(struct vm *vm);
 void vm_end(struct vm *vm, u32 status);
 void vm_crash(struct vm *vm, const char *fmt, ...) PRINTF(2);
 
+/* vm_build.c: everything the VM is made of; vm_release() also after a failure
+ * of vm_build(). */
+err_t vm_build(struct vm *vm);
+void vm_release(struct vm *vm);
+
 const char *life_name(enum vm_life life);
+
+/* The VM whose console the operator has attached, if any. */
+extern struct vm *vm_console_attached;
 
 /* Guest output: kept in the ring, shown by line or raw when attached. */
 void vm_console_write(struct vm *vm, const char *bytes, size_t n);

@@ -8,6 +8,7 @@
 
 #include "lib/error.h"
 #include "lib/types.h"
+#include "vm/decode.h"
 #include "vm/exit.h"
 
 struct vcpu;
@@ -15,6 +16,7 @@ struct vcpu;
 #define WALK_WRITE 1u
 #define WALK_USER  2u /* as CPL 3 would */
 #define WALK_FETCH 4u
+#define WALK_PEEK  8u
 
 /*
  * Linear to guest physical. E_FAULT: the guest would get the #PF in *fault.
@@ -28,13 +30,13 @@ err_t linear_read(struct vcpu *vcpu, u64 linear, void *dst, size_t n,
 err_t linear_write(struct vcpu *vcpu, u64 linear, const void *src, size_t n,
 		   u32 access, struct exit_exception *fault);
 
-#define INSN_MAX 15
-
 /*
  * The bytes at CS:RIP, up to 15, as many as can be had without a fault.
  * Returns how many.
  */
 size_t fetch_insn(struct vcpu *vcpu, u8 bytes[INSN_MAX]);
+
+enum decode_mode decode_mode_of(enum cpu_mode mode);
 
 /*
  * Length of the intercepted instruction at CS:RIP, for hardware that does not

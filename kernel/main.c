@@ -1,0 +1,257 @@
+/*
+ * Start-up as a story, top to bottom: from the jump out of the firmware to a
+ * machine that is ours, then the work of each CPU.
+ */
+#include "boot/boot_info.h"
+#include "cpu/acpi.h"
+#include "cpu/cpu.h"
+#include "cpu/features.h"
+#include "cpu/lapic.h"
+#include "cpu/pic.h"
+#include "cpu/power.h"
+#include "cpu/time.h"
+#include "drivers/serial.h"
+#include "lib/console.h"
+#include "lib/log.h"
+#include "lib/panic.h"
+#include "lib/string.h"
+#include "lib/symbols.h"
+#include "mm/pages.h"
+#include "mm/paging.h"
+#include "files.h"
+#include "machine/pc.h"
+#include "shell/config.h"
+#include "shell/shell.h"
+#include "vm/machine.h"
+#include "vm/model.h"
+#include "vm/sched.h"
+#include "vm/vm.h"
+
+/* Called by entry.S. */
+void kernel_main(const struct boot_info *info) NORETURN;
+
+static const struct boot_file *find_file(const struct boot_info *info,
+					 const char *name)
+{
+	const struct boot_file *files = phys_to_virt(info->files);
+
+	for (unsigned i = 0; i < info->file_count; i++) {
+		if (strcmp(files[i].name, name) == 0)
+			return &files[i];
+	}
+	return NULL;
+}
+
+static void check_boot_info(const struct boot_info *info)
+{
+	if (info->magic != BOOT_INFO_MAGIC ||
+	    info->version != BOOT_INFO_VERSION || info->size != sizeof(*info))
+		panic("the boot program speaks version %u, not %u",
+		      info->version, BOOT_INFO_VERSION);
+}
+
+static void load_symbols(const struct boot_info *info)
+{
+	const struct boot_file *file = find_file(info, "kernel.elf");
+	err_t err = E_NOTFOUND;
+
+	if (file != NULL)
+		err = symbols_init(phys_to_virt(file->phys), file->size);
+	if (err != E_OK)
+		log_warn("symbols: kernel.elf: %s", err_text(err));
+}
+
+static void introduce_machine(const struct boot_info *info)
+{
+	char text[256];
+
+	log_info("Godwit, started by %s", info->firmware);
+	log_info("cpu: %s", features.brand);
+	log_info("cpu: %s %x, %u physical bits%s%s", features.vendor_id,
+		 features.signature, features.phys_bits,
+		 features.hypervisor ? ", under " : "", features.hypervisor_id);
+	log_debug("cpu: has %s", features_text(text, sizeof(text)));
+}
+
+static void introduce_time(void)
+{
+	log_info("time: TSC at %lu.%03lu MHz by %s", tsc_khz / 1000,
+		 tsc_khz % 1000, time_source_text());
+	log_info("apic: %s, timer %s", lapic_is_x2apic() ? "x2APIC" : "xAPIC",
+		 lapic_timer_text());
+}
+
+static void start_memory(const struct boot_info *info)
+{
+	struct page_stats stats;
+
+	pages_init(info);
+	stats = page_stats();
+	features_enable();
+	paging_init(info);
+	cpu_alloc_stacks(this_cpu());
+	log_info("memory: %lu MiB, the largest block %lu MiB",
+		 stats.total >> 20, stats.largest >> 20);
+}
+
+/* The firmware's timer is off once the PIC is ours. */
+static void start_interrupts(void)
+{
+	pic_init();
+	lapic_init();
+	if (serial_irq() >= 0)
+		pic_unmask((unsigned)serial_irq());
+}
+
+static void selftest(const struct boot_info *info)
+{
+	err_t err = paging_selftest(info);
+
+	if (err != E_OK)
+		panic("page tables: %s", err_text(err));
+}
+
+/* The first engine that this CPU has. None: the shell says why, no VM runs. */
+static void choose_engine(void)
+{
+	static const struct engine *const engines[] = {&vmx_engine,
+						       &svm_engine};
+	err_t err = E_NOTFOUND;
+
+	for (unsigned i = 0; i < ARRAY_LEN(engines); i++) {
+		err = engines[i]->probe(&engine_caps);
+		if (err == E_OK)
+			engine = engines[i];
+		if (err != E_NOTFOUND)
+			break;
+	}
+	if (err == E_NOTFOUND)
+		log_error("engine: this CPU has neither VMX nor SVM");
+	else if (err != E_OK)
+		log_error("engine: no guest can run here: missing %s",
+			  engine_caps.missing);
+	else
+		log_info("engine: %s: %s", engine->name, engine_caps.features);
+}
+
+static void start_engine(void)
+{
+	err_t err = engine ? engine->cpu_on(this_cpu()) : E_OK;
+
+	if (err != E_OK)
+		panic("%s does not start on CPU %u: %s", engine->name,
+		      this_cpu()->id, err_text(err));
+}
+
+static void NORETURN ap_main(void)
+{
+	start_engine();
+	sched_loop(NULL);
+}
+
+static void read_config(void)
+{
+	struct file file;
+	char why[200];
+	err_t err;
+
+	config_defaults(&config);
+	if (!file_find("godwit.conf", &file)) {
+		log_warn("godwit.conf: not found beside the kernel: no VMs");
+		return;
+	}
+	err = config_parse((const char *)file.data, file.size, &config, why,
+			   sizeof(why));
+	if (err != E_OK) {
+		log_error("%s", why);
+		config_defaults(&config);
+		return;
+	}
+	log_set_level(config.log);
+}
+
+static void start_vms(void)
+{
+	for (unsigned i = 0; i < config.vm_count; i++) {
+		err_t err = vm_add(&config.vm[i]);
+
+		if (err != E_OK)
+			log_error("%s: %s", config.vm[i].name, err_text(err));
+		else if (config.vm[i].autostart)
+			(void)vm_start(vm_find(config.vm[i].name));
+	}
+}
+
+/* `on-idle = exit`: the run ends, and passes, as its VMs did. */
+static void end_when_idle(void)
+{
+	bool pass = true;
+
+	for (unsigned i = 0; i < vm_count; i++) {
+		const struct vm *vm = vms[i];
+
+		if (vm->life == VM_RUNNING || vm->life == VM_PAUSED)
+			return;
+		if (vm->config.autostart &&
+		    (vm->life != VM_ENDED || vm->status != 0))
+			pass = false;
+	}
+	log_info("all VMs have ended: the run %s", pass ? "passes" : "fails");
+	machine_end(pass);
+}
+
+/* From the jump out of the firmware to the first guest instruction. */
+static void report_first_entry(void)
+{
+	static bool reported;
+
+	if (reported || !vm_count || !vms[0]->first_entry_ns)
+		return;
+	reported = true;
+	log_info("%s: first instruction %lu us after the jump",
+		 vms[0]->config.name, vms[0]->first_entry_ns / NS_PER_US);
+}
+
+/* The first CPU's work between the guests' turns. */
+static void serve(void)
+{
+	report_first_entry();
+	shell_poll();
+	if (config.on_idle == ON_IDLE_EXIT && !shell_scripted() &&
+	    !command_waiting())
+		end_when_idle();
+}
+
+void kernel_main(const struct boot_info *info)
+{
+	cpu_init_bootstrap();
+	if (serial_init((u16)info->console.port))
+		console_init(&serial_console);
+	check_boot_info(info);
+	load_symbols(info);
+	features_read();
+	introduce_machine(info);
+
+	start_memory(info);
+	acpi_init(info->rsdp);
+	start_interrupts();
+
+	/* The 10 ms that the other CPUs need after INIT calibrate our clock. */
+	smp_init(info);
+	time_init(info);
+	introduce_time();
+	choose_engine();
+	start_engine();
+	smp_start(ap_main);
+	log_info("cpu: %u running", cpu_count());
+	selftest(info);
+
+	files_init(info);
+	read_config();
+	model_init();
+	machine = &pc_machine;
+	log_info("%s: up in %lu us", config.name, now_ns() / NS_PER_US);
+	start_vms();
+	shell_init(config.name, config.run);
+	sched_loop(serve);
+}
