@@ -87,7 +87,6 @@ static void start_memory(const struct boot_info *info)
 
 	pages_init(info);
 	stats = page_stats();
-	features_enable();
 	paging_init(info);
 	cpu_alloc_stacks(this_cpu());
 	log_info("memory: %lu MiB, the largest block %lu MiB",
@@ -230,6 +229,7 @@ void kernel_main(const struct boot_info *info)
 	check_boot_info(info);
 	load_symbols(info);
 	features_read();
+	features_enable();
 	introduce_machine(info);
 
 	start_memory(info);
