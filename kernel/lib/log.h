@@ -14,6 +14,13 @@ enum log_level { LOG_DEBUG, LOG_INFO, LOG_WARN, LOG_ERROR, LOG_LEVELS };
 /* fmt is one line, without the newline: "vmx: CPU %u has no EPT". */
 void log_line(enum log_level level, const char *fmt, ...) PRINTF(2);
 
+/* What the console shows; the ring takes everything. */
+void log_set_level(enum log_level level);
+bool log_parse_level(const char *name, enum log_level *level);
+
+/* The newest `lines` lines of the ring to the console, oldest first. */
+void log_show(unsigned lines);
+
 #define log_debug(...) log_line(LOG_DEBUG, __VA_ARGS__)
 #define log_info(...)  log_line(LOG_INFO, __VA_ARGS__)
 #define log_warn(...)  log_line(LOG_WARN, __VA_ARGS__)

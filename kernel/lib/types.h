@@ -26,8 +26,8 @@ typedef int64_t i64;
 #define ARRAY_LEN(a)	 (sizeof(a) / sizeof((a)[0]))
 #define MIN(a, b)	 ((a) < (b) ? (a) : (b))
 #define MAX(a, b)	 ((a) > (b) ? (a) : (b))
-#define ALIGN_UP(x, a)	 (((x) + ((a) - 1)) & ~((u64)(a) - 1))
-#define ALIGN_DOWN(x, a) ((x) & ~((u64)(a) - 1))
+#define ALIGN_UP(x, a)	 (((x) + ((a)-1)) & ~((u64)(a)-1))
+#define ALIGN_DOWN(x, a) ((x) & ~((u64)(a)-1))
 
 #define likely(x)   __builtin_expect(!!(x), 1)
 #define unlikely(x) __builtin_expect(!!(x), 0)
@@ -35,7 +35,7 @@ typedef int64_t i64;
 #define PACKED	   __attribute__((packed))
 #define ALIGNED(n) __attribute__((aligned(n)))
 #define NORETURN   __attribute__((noreturn))
-#define PRINTF(f)  __attribute__((format(printf, f, f + 1)))
+#define PRINTF(f)  __attribute__((format(__printf__, f, f + 1)))
 
 /* Hardware layouts are asserted, sizes and offsets both. */
 #define ASSERT_SIZE(type, size) \

@@ -1,0 +1,107 @@
+#include "lib/elf.h"
+#include "lib/printf.h"
+#include "lib/symbols.h"
+
+static const struct elf_symbol *symbols;
+static size_t symbol_count;
+static const char *names;
+static size_t names_size;
+
+static bool inside(u64 offset, u64 len, size_t size)
+{
+	return offset <= size && len <= size - offset;
+}
+
+/* Section `index`, if its header and content lie inside the file. */
+static const struct elf_section *section(const void *elf, size_t size,
+					 unsigned index)
+{
+	const struct elf_header *header = elf;
+	const struct elf_section *s;
+
+	if (index >= header->shnum ||
+	    !inside(header->shoff, (u64)header->shnum * sizeof(*s), size) ||
+	    header->shoff % 8 != 0)
+		return NULL;
+	s = (const struct elf_section *)((const u8 *)elf + header->shoff);
+	s += index;
+	return inside(s->offset, s->size, size) ? s : NULL;
+}
+
+static err_t use_tables(const void *elf, const struct elf_section *symtab,
+			const struct elf_section *strtab)
+{
+	const char *strings = (const char *)elf + strtab->offset;
+
+	if (symtab->entsize != sizeof(struct elf_symbol) ||
+	    symtab->offset % 8 != 0 || strtab->type != ELF_SHT_STRTAB ||
+	    strtab->size == 0 || strings[strtab->size - 1] != '\0')
+		return E_FORMAT;
+	symbols = (const void *)((const u8 *)elf + symtab->offset);
+	symbol_count = symtab->size / sizeof(struct elf_symbol);
+	names = strings;
+	names_size = strtab->size;
+	return E_OK;
+}
+
+err_t symbols_init(const void *elf, size_t size)
+{
+	const struct elf_header *header = elf;
+
+	symbol_count = 0;
+	if (size < sizeof(*header) || header->magic != ELF_MAGIC ||
+	    header->class != ELF_CLASS64 || header->data != ELF_DATA_LSB ||
+	    header->shentsize != sizeof(struct elf_section))
+		return E_FORMAT;
+	for (unsigned i = 0; i < header->shnum; i++) {
+		const struct elf_section *s = section(elf, size, i), *linked;
+
+		if (s == NULL || s->type != ELF_SHT_SYMTAB)
+			continue;
+		linked = section(elf, size, s->link);
+		return linked != NULL ? use_tables(elf, s, linked) : E_FORMAT;
+	}
+	return E_NOTFOUND;
+}
+
+/* Is a the better name for an address that both lie at or below? */
+static bool better(const struct elf_symbol *a, const struct elf_symbol *b)
+{
+	if (b == NULL || a->value != b->value)
+		return b == NULL || a->value > b->value;
+	return (a->info & 15) == ELF_STT_FUNC && (b->info & 15) != ELF_STT_FUNC;
+}
+
+const char *symbol_at(u64 addr, u64 *offset)
+{
+	const struct elf_symbol *best = NULL;
+
+	for (size_t i = 0; i < symbol_count; i++) {
+		const struct elf_symbol *s = &symbols[i];
+		unsigned type = s->info & 15;
+
+		if ((type != ELF_STT_FUNC && type != ELF_STT_NOTYPE) ||
+		    s->shndx == 0 || s->name == 0 || s->name >= names_size ||
+		    s->value > addr)
+			continue;
+		if (better(s, best))
+			best = s;
+	}
+	if (best == NULL ||
+	    (best->size != 0 && addr - best->value > best->size))
+		return NULL;
+	*offset = addr - best->value;
+	return names + best->name;
+}
+
+const char *symbol_text(char *buf, size_t size, u64 addr)
+{
+	u64 offset;
+	const char *name = symbol_at(addr, &offset);
+
+	if (name == NULL)
+		snprintf(buf, size, "0x%lx", addr);
+	else
+		snprintf(buf, size, "%s+0x%lx", name, offset);
+	return buf;
+}

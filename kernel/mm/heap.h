@@ -1,0 +1,18 @@
+/*
+ * Memory by the byte. Up to 2016 bytes come from slabs of one page per size
+ * class, 16-byte aligned; more comes as whole pages, page aligned, up to 1 GiB.
+ * Freed memory is poisoned: writing to it, or freeing it twice, panics.
+ */
+#ifndef MM_HEAP_H
+#define MM_HEAP_H
+
+#include "lib/types.h"
+
+/* NULL when memory is out. Content is undefined. */
+void *kmalloc(size_t size);
+void *kzalloc(size_t size);
+
+/* NULL is fine. */
+void kfree(void *ptr);
+
+#endif

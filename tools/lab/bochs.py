@@ -1,0 +1,70 @@
+"""Bochs: its configuration file, and what its exit status means.
+
+Each machine has its own folder and its own copy of the image, since Bochs locks
+what it opens. The Debian build always starts at its debugger's prompt, so the
+commands come from a file: `c` runs, and `quit` is reached when Godwit returns
+to the debugger through port 0x8900, which is how it says "passed".
+"""
+
+import re
+from pathlib import Path
+
+from . import image
+from .platforms import OVMF, VGA_BIOS
+
+IPS = 100_000_000  # also the guest's TSC frequency
+
+# time0 fixed and no host clock: a run repeats to the instruction. A person at
+# the console wants idle time to pass in real time instead.
+CONFIG = """\
+plugin_ctrl: unmapped=1, biosdev=1
+display_library: rfb, options="timeout=0"
+config_interface: textconfig
+megs: {memory}
+cpu: model={cpu}, count={cpus}, ips={ips}, reset_on_triple_fault=0
+romimage: file={ovmf}
+vgaromimage: file={vga}
+pci: enabled=1, chipset=i440fx
+log: {folder}/bochs.log
+com1: enabled=1, {serial}
+clock: sync={sync}, time0=1700000000
+panic: action=fatal
+error: action=report
+info: action=ignore
+debug: action=ignore
+sound: driver=dummy, waveout=dummy
+ata0: enabled=1, ioaddr1=0x1f0, ioaddr2=0x3f0, irq=14
+ata0-master: type=disk, path={folder}/disk.img, mode=flat
+"""
+
+
+def prepare(spec, folder: Path, port: int) -> list:
+    image.build(folder / "disk.img", spec.efi, spec.boot_files(folder))
+    # A killed Bochs leaves its lock behind.
+    (folder / "disk.img.lock").unlink(missing_ok=True)
+    serial = f"mode=socket-client, dev=localhost:{port}" if port else \
+        f"mode=file, dev={folder}/serial.log"
+    (folder / "bochsrc").write_text(CONFIG.format(
+        memory=spec.memory, cpu=spec.platform.cpu, cpus=spec.cpus, ips=IPS,
+        ovmf=OVMF, vga=VGA_BIOS, folder=folder, serial=serial,
+        sync="slowdown" if spec.interactive else "none"))
+    (folder / "commands").write_text("c\nquit\n")
+    return ["bochs", "-q", "-f", str(folder / "bochsrc"),
+            "-rc", str(folder / "commands")]
+
+
+def outcome(status: int, folder: Path) -> tuple[str, str]:
+    if status == 0:
+        return "pass", "Godwit ended the run as passed"
+    try:
+        log = (folder / "bochs.log").read_text(errors="replace")
+    except OSError:
+        log = ""
+    if "shutdown requested" in log and status == 1:
+        return "fail", "Godwit ended the run as failed"
+    panic = re.search(r">>PANIC<< *(.*)", log) or \
+        re.search(r"(?m)^\d+p?\[.*\] *(.*)$", log[-2000:])
+    reason = panic.group(1) if panic else f"status {status}"
+    if status == 1:
+        return "crash", f"Bochs stopped the machine: {reason}"
+    return "crash", f"Bochs itself ended with status {status}: {reason}"

@@ -1,0 +1,241 @@
+"""One run of Godwit on an emulated machine, from start to a verdict in words."""
+
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import threading
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Optional
+
+from . import bochs, qemu
+from .platforms import Platform
+from .terminal import ESCAPES, Filter
+
+ROOT = Path(__file__).resolve().parents[2]
+OUT = ROOT / "out"
+
+
+@dataclass
+class Spec:
+    """What to start: the platform, its size, Godwit's configuration and files."""
+
+    platform: Platform
+    config: str = ""  # text of godwit.conf
+    files: dict = field(default_factory=dict)  # boot name -> path
+    cpus: int = 1
+    memory: int = 512  # MiB
+    boot: str = "fw-cfg"  # QEMU: fw-cfg, virtio or ide; Bochs: always ide
+    machine: str = "q35"  # QEMU: q35 or pc
+    icount: Optional[int] = None  # QEMU: 2**N ns per instruction
+    gdb: bool = False  # QEMU: wait for a debugger on port 1234
+    interactive: bool = False  # the serial line is a socket, time is real
+    kernel: Path = OUT / "kernel.bin"
+    efi: Path = OUT / "BOOTX64.EFI"
+
+    def boot_files(self, folder: Path) -> dict:
+        """Every file Godwit is given, by its name under godwit/."""
+        files = {"kernel.elf": self.kernel}
+        config = folder / "godwit.conf"
+        config.write_text(self.config)
+        files["godwit.conf"] = config
+        for line in self.config.splitlines():
+            match = re.match(r"\s*(kernel|initrd|module)\s*=\s*([^\s#]+)", line)
+            if match and match.group(2) not in self.files:
+                files[match.group(2)] = OUT / match.group(2)
+        files.update(self.files)
+        for name, path in files.items():
+            if not Path(path).is_file():
+                raise FileNotFoundError(f"boot file {name}: no {path}")
+        return files
+
+
+@dataclass
+class Outcome:
+    """How a run ended: a word for programs, a sentence for people."""
+
+    word: str  # pass, fail, panic, timeout, crash, stopped
+    text: str
+    seconds: float
+
+    @property
+    def passed(self) -> bool:
+        return self.word == "pass"
+
+
+def tail(path: Path, lines: int = 25) -> str:
+    """The end of a log, as text, however broken its bytes are."""
+    try:
+        text = Path(path).read_bytes()[-20000:].decode("utf-8", "replace")
+    except OSError:
+        return f"(no {path})"
+    return "\n".join(text.splitlines()[-lines:])
+
+
+class Machine:
+    """An emulator that runs Godwit in a folder of its own.
+
+    with Machine(spec) as machine:
+        outcome = machine.wait(60)
+        print(machine.serial_text())
+    """
+
+    def __init__(self, spec: Spec, folder: Optional[Path] = None):
+        self.spec = spec
+        if folder is None:
+            (OUT / "run").mkdir(parents=True, exist_ok=True)
+            folder = Path(tempfile.mkdtemp(
+                prefix=spec.platform.name + "-", dir=OUT / "run"))
+        else:
+            shutil.rmtree(folder, ignore_errors=True)
+            folder.mkdir(parents=True)
+        self.folder = folder
+        self.serial_log = folder / "serial.log"
+        self.emulator_log = folder / "emulator.log"
+        self.command: list = []
+        self.process: Optional[subprocess.Popen] = None
+        self.console: Optional[socket.socket] = None
+        self.started = 0.0
+
+    @property
+    def emulator(self):
+        return {"qemu": qemu, "bochs": bochs}[self.spec.platform.emulator]
+
+    def start(self) -> "Machine":
+        listener = None
+        port = 0
+        if self.spec.interactive:
+            listener = socket.create_server(("127.0.0.1", 0))
+            port = listener.getsockname()[1]
+        self.command = self.emulator.prepare(self.spec, self.folder, port)
+        (self.folder / "command").write_text(" ".join(self.command) + "\n")
+        # The emulator ends when we do, even when we are killed.
+        with open(self.emulator_log, "wb") as log:
+            self.process = subprocess.Popen(
+                ["setpriv", "--pdeathsig", "KILL", "--", *self.command],
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                start_new_session=True)
+        self.started = time.monotonic()
+        if listener:
+            with listener:
+                self._accept(listener)
+        return self
+
+    def _accept(self, listener: socket.socket) -> None:
+        """Takes the emulator's serial line, unless it ends before that."""
+        listener.settimeout(0.2)
+        while self.process.poll() is None:
+            try:
+                self.console, _ = listener.accept()
+                return
+            except socket.timeout:
+                if time.monotonic() - self.started > 30:
+                    self.stop()
+        raise RuntimeError(f"{self.spec.platform.emulator} did not start:\n"
+                           + tail(self.emulator_log))
+
+    def wait(self, timeout: float) -> Outcome:
+        """Waits for the end; after `timeout` seconds makes one."""
+        try:
+            status = self.process.wait(timeout)
+        except subprocess.TimeoutExpired:
+            self.stop()
+            return Outcome("timeout", f"still running after {timeout:.0f} s",
+                           time.monotonic() - self.started)
+        seconds = time.monotonic() - self.started
+        word, text = self.emulator.outcome(status, self.folder)
+        if word == "fail":
+            panic = re.search(r"(?im)^.*\bpanic\b.*$", self.serial_text())
+            if panic:
+                word, text = "panic", panic.group(0).strip()
+        return Outcome(word, text, seconds)
+
+    def serial_text(self) -> str:
+        try:
+            data = self.serial_log.read_bytes()
+        except OSError:
+            return ""
+        data = Filter(ESCAPES).feed(data)
+        return data.decode("utf-8", "replace").replace("\r", "")
+
+    def stop(self) -> None:
+        """Ends the emulator if it still runs. Safe to call twice."""
+        if self.process and self.process.poll() is None:
+            os.killpg(self.process.pid, signal.SIGKILL)
+            self.process.wait()
+        if self.console:
+            self.console.close()
+            self.console = None
+
+    def forget(self) -> None:
+        """Removes the folder of a run that nobody needs to look at."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def __enter__(self) -> "Machine":
+        return self.start()
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+        (self.folder / "disk.img").unlink(missing_ok=True)
+        (self.folder / "disk.img.lock").unlink(missing_ok=True)
+
+
+class Console:
+    """The operator's end of an interactive machine's serial line.
+
+    A thread reads all that comes and keeps it, in the machine's serial log too;
+    expect() waits for text that came after what was expected before.
+    """
+
+    def __init__(self, machine: Machine):
+        self.machine = machine
+        self.text = ""
+        self.seen = 0
+        self.ended = False
+        self.news = threading.Condition()
+        self.thread = threading.Thread(target=self._read, daemon=True)
+        self.thread.start()
+
+    def _read(self) -> None:
+        console = self.machine.console
+        escapes = Filter(ESCAPES)
+        with open(self.machine.serial_log, "ab", buffering=0) as log:
+            while True:
+                try:
+                    data = console.recv(4096)
+                except OSError:
+                    data = b""
+                with self.news:
+                    self.ended = not data
+                    text = escapes.feed(data).decode("latin-1")
+                    self.text += text.replace("\r", "")
+                    self.news.notify_all()
+                if not data:
+                    return
+                log.write(data)
+
+    def send(self, text: str) -> None:
+        self.machine.console.sendall(text.encode())
+
+    def expect(self, text: str, timeout: float = 60) -> str:
+        """Waits for `text`; what came before it, since the last expect()."""
+        deadline = time.monotonic() + timeout
+        with self.news:
+            while True:
+                at = self.text.find(text, self.seen)
+                if at >= 0:
+                    before = self.text[self.seen:at]
+                    self.seen = at + len(text)
+                    return before
+                left = deadline - time.monotonic()
+                if self.ended or left <= 0:
+                    why = "the machine ended" if self.ended else \
+                        f"nothing for {timeout:.0f} s"
+                    raise TimeoutError(f"waiting for {text!r}: {why}; got\n"
+                                       + self.text[self.seen:][-2000:])
+                self.news.wait(left)

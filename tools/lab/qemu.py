@@ -1,0 +1,58 @@
+"""QEMU: the command line of a machine, and what its exit status means."""
+
+import signal
+from pathlib import Path
+
+from . import image
+from .platforms import OVMF
+
+# isa-debug-exit gives 2 * value + 1; Godwit writes 0x10 and 0x11.
+PASS, FAIL = 33, 35
+
+
+def prepare(spec, folder: Path, port: int) -> list:
+    """Everything on the command line; `port` is the console's, 0 for a file.
+
+    Without a disk OVMF starts the EFI program straight from fw_cfg, and that
+    program finds its files there too: no image to build, and nothing whose
+    timing depends on the host, so icount runs repeat to the instruction.
+    """
+    files = spec.boot_files(folder)
+    accel = spec.platform.accel
+    command = ["qemu-system-x86_64", "-nodefaults", "-no-reboot",
+               "-machine", spec.machine, "-accel", accel,
+               "-cpu", spec.platform.cpu, "-smp", str(spec.cpus),
+               "-m", str(spec.memory), "-display", "none", "-seed", "1",
+               "-drive", f"if=pflash,format=raw,readonly=on,file={OVMF}",
+               "-device", "isa-debug-exit,iobase=0xf4,iosize=4"]
+    if spec.boot == "fw-cfg":
+        command += ["-kernel", str(spec.efi)]
+        for name, path in files.items():
+            escaped = str(path).replace(",", ",,")
+            command += ["-fw_cfg", f"name=opt/godwit/{name},file={escaped}"]
+    else:
+        disk = image.build(folder / "disk.img", spec.efi, files)
+        command += ["-drive", f"format=raw,if={spec.boot},file={disk}"]
+    if port:
+        command += ["-chardev", f"socket,id=console,host=127.0.0.1,port={port}",
+                    "-serial", "chardev:console"]
+    else:
+        command += ["-serial", f"file:{folder / 'serial.log'}"]
+    if spec.icount is not None:
+        command += ["-icount", f"shift={spec.icount},sleep=off"]
+    if spec.gdb:
+        command += ["-gdb", "tcp:127.0.0.1:1234", "-S"]
+    return command
+
+
+def outcome(status: int, folder: Path) -> tuple[str, str]:
+    if status == PASS:
+        return "pass", "Godwit ended the run as passed"
+    if status == FAIL:
+        return "fail", "Godwit ended the run as failed"
+    if status == 0:
+        return "crash", "the machine reset or powered off: a triple fault?"
+    if status < 0:
+        name = signal.Signals(-status).name
+        return "crash", f"QEMU itself ended by {name}; see {folder}/emulator.log"
+    return "crash", f"QEMU ended with status {status}; see {folder}/emulator.log"
