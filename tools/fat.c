@@ -10,7 +10,7 @@
 /* A constant moment, 1 January 1980, and a constant serial number. */
 #define FAT_DATE     0x0021
 #define FAT_SERIAL   0x60d31700
-#define VOLUME_LABEL "GODWIT     "
+#define VOLUME_LABEL "GODWIT BOOT"
 
 #define FATS		    2
 #define MEDIA_FIXED	    0xf8
