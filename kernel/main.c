@@ -27,6 +27,8 @@
 #include "vm/sched.h"
 #include "vm/vm.h"
 
+struct config config;
+
 /* Called by entry.S. */
 void kernel_main(const struct boot_info *info) NORETURN;
 
@@ -154,7 +156,7 @@ static void read_config(void)
 	char why[200];
 	err_t err;
 
-	config_defaults(&config);
+	(void)config_parse("", 0, &config, why, sizeof(why));
 	if (!file_find("godwit.conf", &file)) {
 		log_warn("godwit.conf: not found beside the kernel: no VMs");
 		return;
@@ -163,7 +165,7 @@ static void read_config(void)
 			   sizeof(why));
 	if (err != E_OK) {
 		log_error("%s", why);
-		config_defaults(&config);
+		(void)config_parse("", 0, &config, why, sizeof(why));
 		return;
 	}
 	log_set_level(config.log);
@@ -171,7 +173,7 @@ static void read_config(void)
 
 static void start_vms(void)
 {
-	for (unsigned i = 0; i < config.vm_count; i++) {
+	for (unsigned i = 0; i < config.vms; i++) {
 		err_t err = vm_add(&config.vm[i]);
 
 		if (err != E_OK)

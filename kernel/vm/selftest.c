@@ -1,9 +1,9 @@
 #include "vm/selftest.h"
 
 #include "cpu/cpu.h"
+#include "cpu/regs.h"
 #include "lib/printf.h"
 #include "lib/string.h"
-#include "mm/paging.h"
 #include "vm/selftest_rig.h"
 #include "vm/shootdown.h"
 
@@ -306,24 +306,14 @@ static const char *shootdown(struct rig *rig)
 	return why;
 }
 
-static const char *host_tables(struct rig *rig)
-{
-	return paging_selftest() ? "see the log" : NULL;
-}
-
 static const struct {
 	const char *name;
 	const char *(*run)(struct rig *rig); /* NULL: passed */
 } tests[] = {
-	{"host-tables", host_tables},
-	{"roundtrip", roundtrip},
-	{"entry", entry},
-	{"refusal", refusal},
-	{"rights", rights},
-	{"dirty-bits", dirty_bits},
-	{"leaf-sizes", leaf_sizes},
-	{"ledger", ledger},
-	{"shootdown", shootdown},
+	{"roundtrip", roundtrip},   {"entry", entry},
+	{"refusal", refusal},	    {"rights", rights},
+	{"dirty-bits", dirty_bits}, {"leaf-sizes", leaf_sizes},
+	{"ledger", ledger},	    {"shootdown", shootdown},
 };
 
 static void run_one(unsigned i)

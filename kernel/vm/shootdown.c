@@ -1,6 +1,7 @@
 #include "vm/shootdown.h"
 
 #include "cpu/cpu.h"
+#include "cpu/regs.h"
 #include "vm/vm.h"
 
 void tables_begin(struct vm *vm)
