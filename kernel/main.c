@@ -214,13 +214,16 @@ static void report_first_entry(void)
 }
 
 /* The first CPU's work between the guests' turns. */
-static void serve(void)
+static u64 serve(void)
 {
 	report_first_entry();
 	shell_poll();
 	if (config.on_idle == ON_IDLE_EXIT && !shell_scripted() &&
 	    !command_waiting())
 		end_when_idle();
+	if (shell_scripted() && !command_waiting())
+		return 0;
+	return serial_irq() < 0 ? rdtsc() + ns_to_tsc(POLL_NS) : ~0ULL;
 }
 
 void kernel_main(const struct boot_info *info)
