@@ -27,6 +27,8 @@
 #include "vm/sched.h"
 #include "vm/vm.h"
 
+#define POLL_NS (10 * NS_PER_MS) /* of a console without an interrupt */
+
 struct config config;
 
 /* Called by entry.S. */
