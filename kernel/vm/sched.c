@@ -43,6 +43,11 @@ static void unload(struct runner *runner)
 	runner->loaded = NULL;
 }
 
+void sched_unload(void)
+{
+	unload(this_runner());
+}
+
 static void load(struct runner *runner, struct vcpu *vcpu)
 {
 	if (runner->loaded == vcpu)
@@ -100,7 +105,9 @@ static bool give_turn(struct runner *runner, struct vcpu *vcpu, u64 until,
 	load(runner, vcpu);
 	if (!vcpu->vm->first_entry_ns)
 		vcpu->vm->first_entry_ns = now_ns();
+	__atomic_store_n(&vcpu->running, true, __ATOMIC_SEQ_CST);
 	vcpu_run(vcpu, until);
+	__atomic_store_n(&vcpu->running, false, __ATOMIC_SEQ_CST);
 	if (vcpu->state.activity == ACTIVITY_HALT &&
 	    !(vcpu->state.rflags & RFLAGS_IF))
 		check_dead(vcpu);

@@ -38,4 +38,7 @@ void sched_notify(struct vcpu *vcpu);
  */
 void sched_settle(struct vcpu *vcpu);
 
+/* Takes whatever guest's registers out of this CPU. */
+void sched_unload(void);
+
 #endif

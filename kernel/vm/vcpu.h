@@ -58,7 +58,8 @@ struct vcpu {
 	int taken;	     /* vector the guest just took, -1: none */
 	struct vm_exit exit; /* the last one */
 
-	bool parked; /* atomic: its CPU has let go of it for good */
+	bool running; /* atomic: its CPU is in vcpu_run() */
+	bool parked;  /* atomic: its CPU has let go of it for good */
 };
 
 /* Makes groups of the state valid. */
