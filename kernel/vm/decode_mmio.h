@@ -63,13 +63,14 @@ u64 mmio_offset(const struct mmio_op *op, const struct insn *insn,
 		const u64 gpr[GPRS], u64 next_rip, u8 *segment);
 u64 mmio_movs_source(const struct insn *insn, const u64 gpr[GPRS]);
 
-/*
- * After one element: moves RSI and RDI as the kind and the direction flag say,
- * counts RCX when repeating, all of the address size. True: there is more.
- * With op->rep and a zero count (mmio_string_done) nothing is to be done.
- */
+/* Is it a repeated string whose count is zero: nothing (more) to do? */
 bool mmio_string_done(const struct mmio_op *op, const struct insn *insn,
 		      const u64 gpr[GPRS]);
+
+/*
+ * After one element: moves RSI and RDI as the kind and the direction flag say
+ * and counts RCX when repeating, all of the address size. True: there is more.
+ */
 bool mmio_string_step(const struct mmio_op *op, const struct insn *insn,
 		      u64 gpr[GPRS], u64 rflags);
 

@@ -1,5 +1,8 @@
 #include "vm/decode_tables.h"
 
+/* The rows of the opcode maps stay rows: */
+/* clang-format off */
+
 #define B	OP_BYTE
 #define M	FORM(ANY)
 #define SPECIAL OP_SPECIAL
@@ -181,7 +184,6 @@ const struct form forms[FORMS] = {
 	[FORM_NP] = {{0xff}, {0xff}},
 	[FORM_66] = {{0, 0xff}, {0, 0xff}},
 	[FORM_F3] = {{0, 0, 0xff}, {0, 0, 0xff}},
-	[FORM_F2] = {{0, 0, 0, 0xff}, {0, 0, 0, 0xff}},
 	[FORM_NP_66] = {{0xff, 0xff}, {0xff, 0xff}},
 	[FORM_NP_F3] = {{0xff, 0, 0xff}, {0xff, 0, 0xff}},
 	[FORM_66_F2] = {{0, 0xff, 0, 0xff}, {0, 0xff, 0, 0xff}},

@@ -344,3 +344,29 @@ TEST(mmio_string_registers)
 	CHECK(!mmio_string_step(&op, &insn, gpr, FLAG_DF));
 	CHECK_EQ(gpr[RSI], 0xfffffffe);
 }
+
+TEST(mmio_any_instruction_is_safe)
+{
+	struct random r = {0xabcd};
+	u64 gpr[GPRS] = {0}, flags = 2, value = 0;
+	u8 bytes[CANDIDATE], segment;
+	struct insn insn;
+	struct mmio_op op;
+	unsigned i;
+
+	for (i = 0; i < RUNS; i++) {
+		make_candidate(&r, i % 3, bytes);
+		if (decode(bytes, CANDIDATE, i % 3, &insn) ||
+		    decode_mmio(&insn, &op))
+			continue;
+		CHECK(op.size == 1 || op.size == 2 || op.size == 4 ||
+		      op.size == 8);
+		CHECK(op.reg_size >= op.size && op.reg_size <= 8);
+		CHECK(op.read || op.write);
+		mmio_offset(&op, &insn, gpr, 0, &segment);
+		CHECK(segment <= GS);
+		mmio_execute(&op, gpr, &flags, &value);
+		CHECK_EQ(value, cut(value, op.size));
+		mmio_string_step(&op, &insn, gpr, flags);
+	}
+}
