@@ -274,8 +274,12 @@ static void get_fetch(struct vcpu *vcpu)
 
 void vmx_get(struct vcpu *vcpu, u32 groups)
 {
-	if (groups & STATE_CORE)
+	const struct vmx_vcpu *vmx = vcpu->hw;
+
+	if (groups & STATE_CORE) {
 		vmx_get_core(vcpu);
+		vcpu->state.activity = vmx->activity;
+	}
 	if (groups & STATE_SEGMENTS)
 		get_segments(vcpu);
 	if (groups & STATE_CONTROL)

@@ -84,8 +84,9 @@ struct vmx_vcpu {
  * that VMLAUNCH or VMRESUME left: VMfail.
  */
 u64 vmx_switch(u64 *gpr, u64 *host_rsp, bool launched);
-#define VMFAIL_INVALID BIT(0) /* CF: there is no VMCS to hold an error number \
-			       */
+#define VMFAIL_INVALID                                         \
+	BIT(0) /* CF: there is no VMCS to hold an error number \
+		*/
 
 void vmx_switch_return(void); /* where exits arrive */
 
