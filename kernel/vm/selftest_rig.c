@@ -168,9 +168,11 @@ static const struct {
 		offsetof(struct vcpu_state, member),             \
 			sizeof(((struct vcpu_state *)0)->member) \
 	}
-	KEEP(gpr),	KEEP(xsave),	     KEEP(xcr0),	  KEEP(tsc_aux),
-	KEEP(dr),	KEEP(cr8),	     KEEP(tsc),		  KEEP(pending),
-	KEEP(reserved), KEEP(gdtr.reserved), KEEP(idtr.reserved),
+	KEEP(gpr),	     KEEP(xsave),    KEEP(xcr0),
+	KEEP(tsc_aux),	     KEEP(dr),	     KEEP(cr8),
+	KEEP(tsc),	     KEEP(pending),  KEEP(nmi_blocked),
+	KEEP(activity),	     KEEP(reserved), KEEP(gdtr.reserved),
+	KEEP(idtr.reserved),
 #undef KEEP
 };
 
