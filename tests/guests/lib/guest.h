@@ -47,8 +47,10 @@ bool on_godwit(void);
 struct test {
 	const char *name;
 	void (*run)(void);
-	bool godwit_only; /* promises that a bare machine does not make */
+	bool godwit_only; /* a promise that other machines do not make */
 };
+#define TEST(name, run)        {name, run, false}
+#define GODWIT_TEST(name, run) {name, run, true}
 
 /* Runs them in order; the status is 1 if any has failed. */
 int run_tests(const struct test *tests, unsigned count);
