@@ -27,8 +27,12 @@ KERNEL_DIRS := kernel kernel/cpu kernel/mm kernel/lib kernel/vm kernel/vmx \
 	       kernel/svm kernel/machine kernel/shell drivers
 KERNEL_SRC  := $(sort $(foreach d,$(KERNEL_DIRS),$(wildcard $(d)/*.c $(d)/*.S)))
 KERNEL_OBJ  := $(patsubst %,$(OUT)/obj/%.o,$(KERNEL_SRC))
+# Large fills and copies are calls: `rep stos` inline is slow where the processor
+# is emulated.
+string_calls = -m$(1)-strategy=unrolled_loop:128:noalign,libcall:-1:noalign
 KERNEL_FLAGS := $(COMMON) -O2 -g -mcmodel=kernel -fno-pic -fno-pie \
 	       -fno-omit-frame-pointer -fno-common -fno-strict-aliasing \
+	       $(call string_calls,memset) $(call string_calls,memcpy) \
 	       -Ikernel -I.
 
 $(OUT)/obj/%.c.o: %.c Makefile

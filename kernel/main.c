@@ -27,6 +27,10 @@
 #include "vm/sched.h"
 #include "vm/vm.h"
 
+#define POLL_NS (10 * NS_PER_MS) /* of a console without an interrupt */
+
+struct config config;
+
 /* Called by entry.S. */
 void kernel_main(const struct boot_info *info) NORETURN;
 
@@ -87,7 +91,6 @@ static void start_memory(const struct boot_info *info)
 
 	pages_init(info);
 	stats = page_stats();
-	features_enable();
 	paging_init(info);
 	cpu_alloc_stacks(this_cpu());
 	log_info("memory: %lu MiB, the largest block %lu MiB",
@@ -155,7 +158,7 @@ static void read_config(void)
 	char why[200];
 	err_t err;
 
-	config_defaults(&config);
+	(void)config_parse("", 0, &config, why, sizeof(why));
 	if (!file_find("godwit.conf", &file)) {
 		log_warn("godwit.conf: not found beside the kernel: no VMs");
 		return;
@@ -164,7 +167,7 @@ static void read_config(void)
 			   sizeof(why));
 	if (err != E_OK) {
 		log_error("%s", why);
-		config_defaults(&config);
+		(void)config_parse("", 0, &config, why, sizeof(why));
 		return;
 	}
 	log_set_level(config.log);
@@ -172,7 +175,7 @@ static void read_config(void)
 
 static void start_vms(void)
 {
-	for (unsigned i = 0; i < config.vm_count; i++) {
+	for (unsigned i = 0; i < config.vms; i++) {
 		err_t err = vm_add(&config.vm[i]);
 
 		if (err != E_OK)
@@ -213,13 +216,16 @@ static void report_first_entry(void)
 }
 
 /* The first CPU's work between the guests' turns. */
-static void serve(void)
+static u64 serve(void)
 {
 	report_first_entry();
 	shell_poll();
 	if (config.on_idle == ON_IDLE_EXIT && !shell_scripted() &&
 	    !command_waiting())
 		end_when_idle();
+	if (shell_scripted() && !command_waiting())
+		return 0;
+	return serial_irq() < 0 ? rdtsc() + ns_to_tsc(POLL_NS) : ~0ULL;
 }
 
 void kernel_main(const struct boot_info *info)
@@ -230,6 +236,7 @@ void kernel_main(const struct boot_info *info)
 	check_boot_info(info);
 	load_symbols(info);
 	features_read();
+	features_enable();
 	introduce_machine(info);
 
 	start_memory(info);

@@ -13,18 +13,22 @@
 #define ORDERS	      (ORDER_MAX + 1)
 #define PAGES_PER_GIB ((u64)1 << ORDER_1G)
 
+/* The heads of the lists are the links of pages that are never in one. */
+#define LIST_HEAD(order) ((u32)(order))
+_Static_assert(ORDERS <= LOW_MEMORY >> PAGE_SHIFT, "list heads");
+
 /* A byte of the map: one of these and the block's order, or 0. */
 #define HEAD_FREE 0x40
 #define HEAD_USED 0x80
 
-struct free_block {
-	struct free_block *next, *prev;
+struct link {
+	u32 next, prev; /* page numbers: up to 16 TiB */
 };
 
 static struct spinlock lock = SPINLOCK_INIT;
 static u8 *map;
+static struct link *links;
 static u64 map_pages; /* a multiple of a gigabyte's */
-static struct free_block lists[ORDERS];
 static u64 uncleared; /* while starting: the map from here on is garbage */
 static u64 total_pages, free_pages;
 
@@ -35,33 +39,31 @@ static u64 block_pages(unsigned order)
 
 static void list_push(u64 pfn, unsigned order)
 {
-	struct free_block *block = phys_to_virt(pfn << PAGE_SHIFT);
-	struct free_block *head = &lists[order];
+	u32 head = LIST_HEAD(order), next = links[head].next;
 
-	block->next = head->next;
-	block->prev = head;
-	head->next->prev = block;
-	head->next = block;
+	links[pfn] = (struct link){.next = next, .prev = head};
+	links[next].prev = (u32)pfn;
+	links[head].next = (u32)pfn;
 	map[pfn] = (u8)(HEAD_FREE | order);
 }
 
 static void list_remove(u64 pfn)
 {
-	struct free_block *block = phys_to_virt(pfn << PAGE_SHIFT);
+	struct link link = links[pfn];
 
-	block->next->prev = block->prev;
-	block->prev->next = block->next;
+	links[link.next].prev = link.prev;
+	links[link.prev].next = link.next;
 	map[pfn] = 0;
 }
 
 static u64 list_first(unsigned order)
 {
-	return ((u64)lists[order].next - PHYS_OFFSET) >> PAGE_SHIFT;
+	return links[LIST_HEAD(order)].next;
 }
 
 static bool list_empty(unsigned order)
 {
-	return lists[order].next == &lists[order];
+	return links[LIST_HEAD(order)].next == LIST_HEAD(order);
 }
 
 static void clear_gigabyte(u64 pfn)
@@ -70,11 +72,6 @@ static void clear_gigabyte(u64 pfn)
 }
 
 /* --- start-up ------------------------------------------------------------- */
-
-static bool is_ram(const struct boot_region *r)
-{
-	return r->kind == BOOT_MEM_FREE || r->kind == BOOT_MEM_KEEP;
-}
 
 /* The part of a free region that is ours, in whole pages. */
 static void usable(const struct boot_region *r, u64 *start, u64 *end)
@@ -119,39 +116,45 @@ static void add_range(u64 start, u64 end)
 	}
 }
 
-/* The map lies at the start of the first region that has room for it. */
-static u64 place_map(const struct boot_region *regions, unsigned count)
+/* Map and links lie at the start of the first region that has room. */
+static u64 place_map(const struct boot_region *regions, unsigned count,
+		     u64 *size)
 {
 	u64 top = 0, start, end;
 
 	for (unsigned i = 0; i < count; i++) {
-		if (is_ram(&regions[i]))
-			top = regions[i].base + regions[i].size;
+		if (regions[i].kind == BOOT_MEM_FREE)
+			top = (regions[i].base + regions[i].size) >> PAGE_SHIFT;
 	}
-	map_pages = ALIGN_UP(top >> PAGE_SHIFT, PAGES_PER_GIB);
+	if (top > UINT32_MAX)
+		panic("more than 16 TiB of memory");
+	map_pages = ALIGN_UP(top, PAGES_PER_GIB);
+	*size = ALIGN_UP(map_pages + top * sizeof(struct link), PAGE_SIZE);
 	for (unsigned i = 0; i < count; i++) {
 		usable(&regions[i], &start, &end);
-		if (end - start >= map_pages)
+		if (end - start >= *size)
 			return start;
 	}
-	panic("no room for the page map of %lu KiB", map_pages >> 10);
+	panic("no room for the page map of %lu KiB", *size >> 10);
 }
 
 void pages_init(const struct boot_info *info)
 {
 	const struct boot_region *regions = phys_to_virt(info->regions);
-	u64 map_phys = place_map(regions, info->region_count), start, end;
+	u64 size, start, end;
+	u64 map_phys = place_map(regions, info->region_count, &size);
 
 	map = phys_to_virt(map_phys);
+	links = (struct link *)(map + map_pages);
 	uncleared = total_pages = free_pages = 0;
-	for (unsigned order = 0; order < ORDERS; order++)
-		lists[order].next = lists[order].prev = &lists[order];
+	for (u32 order = 0; order < ORDERS; order++)
+		links[LIST_HEAD(order)] = (struct link){order, order};
 	for (u64 pfn = 0; pfn < map_pages; pfn += PAGES_PER_GIB)
 		map[pfn] = 0;
 	for (unsigned i = 0; i < info->region_count; i++) {
 		usable(&regions[i], &start, &end);
 		if (start == map_phys)
-			start += ALIGN_UP(map_pages, PAGE_SIZE);
+			start += size;
 		add_range(start, end);
 	}
 	free_pages = total_pages;

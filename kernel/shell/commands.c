@@ -51,7 +51,7 @@ static void run_info(struct vm *vm, const char *argument)
 	show_engine();
 	printf("memory    %lu MiB, %lu MiB free\n", pages.total >> 20,
 	       pages.free >> 20);
-	for_each_cpu(cpu)
+	for_each_cpu (cpu)
 		printf("cpu %-5u apic id %u, idle %lu%%\n", cpu->id,
 		       cpu->apic_id, cpu->idle_tsc * 100 / (rdtsc() | 1));
 	for (unsigned i = 0; file_at(i, &file); i++)

@@ -8,6 +8,10 @@
 
 #include "lib/types.h"
 
+/* What godwit.conf says, or its defaults; main.c reads it. */
+struct config;
+extern struct config config;
+
 /* script: commands separated by ';', NULL for none; it must stay. */
 void shell_init(const char *host_name, const char *script);
 
