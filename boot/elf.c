@@ -88,16 +88,17 @@ static const char *check_segment(const struct elf_segment *s, u64 size,
 	return NULL;
 }
 
-/* Page by page, for pages are what permissions are given to. */
+/*
+ * Segments start on a page, so that two of them share one, and with it their
+ * permissions, exactly if one starts before the other's last byte.
+ */
 static bool overlaps(const struct elf_image *image, const struct elf_segment *s)
 {
-	u64 last = (s->vaddr + (s->memory_size - 1)) | PAGE_MASK;
-
 	for (u32 i = 0; i < image->count; i++) {
 		const struct elf_segment *t = &image->segments[i];
-		u64 t_last = (t->vaddr + (t->memory_size - 1)) | PAGE_MASK;
 
-		if (s->vaddr <= t_last && t->vaddr <= last)
+		if (s->vaddr <= t->vaddr + (t->memory_size - 1) &&
+		    t->vaddr <= s->vaddr + (s->memory_size - 1))
 			return true;
 	}
 	return false;

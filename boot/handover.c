@@ -29,8 +29,12 @@ static size_t fill_spans(struct handover *h)
 	size_t n = 0;
 
 	for (UINTN at = 0; at + h->descriptor_size <= h->map_size;
-	     at += h->descriptor_size)
-		h->spans[n++] = memory_map_span((void *)((u8 *)h->map + at));
+	     at += h->descriptor_size) {
+		EFI_MEMORY_DESCRIPTOR *d = (void *)((u8 *)h->map + at);
+
+		h->spans[n++] = memory_map_span(d->Type, d->PhysicalStart,
+						d->NumberOfPages, d->Attribute);
+	}
 	for (size_t i = 0; (e = memory_extent(i)); i++) {
 		if (e->use == MEMORY_KEEP)
 			h->spans[n++] = (struct span){

@@ -74,7 +74,8 @@ static EFI_STATUS load_kernel(struct handover *h)
 	int culprit;
 
 	if (!file)
-		return fail(EFI_NOT_FOUND, KERNEL_NAME ": not found");
+		return fail(EFI_NOT_FOUND,
+			    KERNEL_NAME ": not found among these files");
 	why = elf_parse((void *)file->phys, file->size, KERNEL_BASE,
 			KERNEL_BASE + PAGING_KERNEL_MAX, &elf, &culprit);
 	if (why)

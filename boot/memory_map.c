@@ -1,8 +1,23 @@
 #include "boot/memory_map.h"
 
-/* Newer than the gnu-efi headers: UEFI 2.10, 7.2.3 "GetMemoryMap". */
-#define EFI_MEMORY_NV 0x8000ULL	 /* non-volatile */
-#define EFI_MEMORY_SP 0x40000ULL /* set aside for a purpose */
+/* UEFI 2.10, 7.2.1, "Memory Type Usage after ExitBootServices". */
+enum efi_memory_type {
+	LOADER_CODE = 1,
+	LOADER_DATA = 2,
+	BOOT_SERVICES_CODE = 3,
+	BOOT_SERVICES_DATA = 4,
+	CONVENTIONAL_MEMORY = 7,
+	ACPI_RECLAIM_MEMORY = 9,
+	ACPI_MEMORY_NVS = 10,
+	MEMORY_MAPPED_IO = 11,
+	MEMORY_MAPPED_IO_PORT_SPACE = 12,
+};
+
+/* UEFI 2.10, 7.2.3 "EFI_BOOT_SERVICES.GetMemoryMap()". */
+#define MEMORY_WB      BIT(3)  /* can be cached */
+#define MEMORY_NV      BIT(15) /* non-volatile */
+#define MEMORY_SP      BIT(18) /* set aside for a special purpose */
+#define MEMORY_RUNTIME BIT(63) /* the runtime services need it */
 
 /* Above what any x86-64 CPU can address. */
 #define PHYSICAL_END BIT(52)
@@ -10,26 +25,24 @@
 /* RAM that may be used like any other: cached, volatile, nobody's. */
 static bool ordinary(u64 attributes)
 {
-	return (attributes & EFI_MEMORY_WB) &&
-	       !(attributes &
-		 (EFI_MEMORY_NV | EFI_MEMORY_SP | EFI_MEMORY_RUNTIME));
+	return (attributes & MEMORY_WB) &&
+	       !(attributes & (MEMORY_NV | MEMORY_SP | MEMORY_RUNTIME));
 }
 
-/* UEFI 2.10, table 7.10 "Memory type usage after ExitBootServices". */
 static enum boot_memory_kind kind_of(u32 type, u64 attributes)
 {
 	switch (type) {
-	case EfiLoaderCode:
-	case EfiLoaderData:
-	case EfiBootServicesCode:
-	case EfiBootServicesData:
-	case EfiConventionalMemory:
+	case LOADER_CODE:
+	case LOADER_DATA:
+	case BOOT_SERVICES_CODE:
+	case BOOT_SERVICES_DATA:
+	case CONVENTIONAL_MEMORY:
 		return ordinary(attributes) ? BOOT_MEM_FREE : BOOT_MEM_RESERVED;
-	case EfiACPIReclaimMemory:
-	case EfiACPIMemoryNVS:
+	case ACPI_RECLAIM_MEMORY:
+	case ACPI_MEMORY_NVS:
 		return BOOT_MEM_ACPI;
-	case EfiMemoryMappedIO:
-	case EfiMemoryMappedIOPortSpace:
+	case MEMORY_MAPPED_IO:
+	case MEMORY_MAPPED_IO_PORT_SPACE:
 		return BOOT_MEM_MMIO;
 	default: /* runtime services, unusable, persistent, unaccepted, ... */
 		return BOOT_MEM_RESERVED;
@@ -37,22 +50,21 @@ static enum boot_memory_kind kind_of(u32 type, u64 attributes)
 }
 
 /* A free page is wholly free; of the others, a touched page counts. */
-struct span memory_map_span(const EFI_MEMORY_DESCRIPTOR *d)
+struct span memory_map_span(u32 type, u64 base, u64 pages, u64 attributes)
 {
-	struct span s = {.kind = kind_of(d->Type, d->Attribute)};
-	u64 base = MIN(d->PhysicalStart, PHYSICAL_END);
-	u64 room = (PHYSICAL_END - base) >> PAGE_SHIFT;
-	u64 end = base + (MIN(d->NumberOfPages, room) << PAGE_SHIFT);
+	struct span s = {.kind = kind_of(type, attributes)};
+	u64 room, end;
 
+	base = MIN(base, PHYSICAL_END);
+	room = (PHYSICAL_END - base) >> PAGE_SHIFT;
+	end = base + (MIN(pages, room) << PAGE_SHIFT);
 	if (s.kind == BOOT_MEM_FREE) {
 		s.base = ALIGN_UP(base, PAGE_SIZE);
-		s.end = ALIGN_DOWN(end, PAGE_SIZE);
+		s.end = MAX(s.base, ALIGN_DOWN(end, PAGE_SIZE));
 	} else {
 		s.base = ALIGN_DOWN(base, PAGE_SIZE);
-		s.end = ALIGN_UP(end, PAGE_SIZE);
+		s.end = pages ? ALIGN_UP(end, PAGE_SIZE) : s.base;
 	}
-	if (s.end < s.base)
-		s.end = s.base;
 	return s;
 }
 

@@ -6,8 +6,6 @@
 #ifndef BOOT_MEMORY_MAP_H
 #define BOOT_MEMORY_MAP_H
 
-#include <efi.h>
-
 #include "boot/boot_info.h"
 #include "lib/types.h"
 
@@ -17,8 +15,11 @@ struct span {
 	enum boot_memory_kind kind;
 };
 
-/* What a descriptor means to us; an empty span when it describes nothing. */
-struct span memory_map_span(const EFI_MEMORY_DESCRIPTOR *descriptor);
+/*
+ * What a descriptor of the firmware's means to us: its fields in their order,
+ * without the virtual address. An empty span when it describes nothing.
+ */
+struct span memory_map_span(u32 type, u64 base, u64 pages, u64 attributes);
 
 /* The end of the highest memory the kernel may want to reach. */
 u64 memory_map_top(const struct span *spans, size_t count);

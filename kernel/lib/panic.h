@@ -13,10 +13,10 @@ void panic_at(const char *file, int line, const char *fmt, ...)
 
 #define panic(...) panic_at(__FILE__, __LINE__, __VA_ARGS__)
 
-#define ASSERT(cond)                                    \
-	do {                                            \
-		if (unlikely(!(cond)))                  \
-			panic("assertion: %s", #cond);  \
+#define ASSERT(cond)                                   \
+	do {                                           \
+		if (unlikely(!(cond)))                 \
+			panic("assertion: %s", #cond); \
 	} while (0)
 
 #endif

@@ -1,0 +1,42 @@
+/*
+ * What kernel/vm asks of the machine model without knowing its devices:
+ * kernel/machine fills this in once, main.c passes it on.
+ */
+#ifndef VM_MACHINE_H
+#define VM_MACHINE_H
+
+#include "lib/error.h"
+#include "lib/types.h"
+
+struct vm;
+struct vcpu;
+
+struct machine {
+	/* Devices onto the VM's buses, a local APIC for each vCPU. */
+	err_t (*create)(struct vm *vm);
+	void (*destroy)(struct vm *vm);
+
+	/* The guest's files into memory, the first vCPU's state set up. */
+	err_t (*load)(struct vm *vm);
+
+	/* Local APIC: what the guest should take now (-1 none), what it took.
+	 */
+	int (*irq_pending)(struct vcpu *vcpu);
+	void (*irq_taken)(struct vcpu *vcpu, u8 vector);
+
+	/* Timers: fires what is due; returns the next deadline (host TSC). */
+	u64 (*poll)(struct vcpu *vcpu, u64 tsc);
+
+	/* CR8 is the task priority's upper half. */
+	u64 (*cr8_read)(struct vcpu *vcpu);
+	void (*cr8_write)(struct vcpu *vcpu, u64 value);
+
+	/* APIC_BASE, TSC_DEADLINE, x2APIC 0x800-0x8ff: E_INVALID gives #GP,
+	 * E_NOTFOUND: not one of its own. */
+	err_t (*rdmsr)(struct vcpu *vcpu, u32 msr, u64 *value);
+	err_t (*wrmsr)(struct vcpu *vcpu, u32 msr, u64 value);
+};
+
+extern const struct machine *machine;
+
+#endif

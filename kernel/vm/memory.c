@@ -1,0 +1,135 @@
+#include "vm/memory.h"
+
+#include "lib/string.h"
+#include "mm/heap.h"
+#include "mm/pages.h"
+
+/* The largest block that fits what is left and starts naturally aligned. */
+static unsigned block_order(u64 offset, u64 left)
+{
+	if (left >= GIB(1) && !(offset & (GIB(1) - 1)))
+		return ORDER_1G;
+	return ORDER_2M;
+}
+
+static void free_chunks(struct guest_memory *mem)
+{
+	/* 1 GiB blocks were taken whole and are given back whole. */
+	for (unsigned i = 0; i < mem->count;) {
+		unsigned order;
+		u64 phys;
+
+		if (!mem->chunks[i])
+			break;
+		phys = virt_to_phys(mem->chunks[i]);
+		order = page_block_order(phys);
+		page_free(phys, order);
+		i += 1u << (order - ORDER_2M);
+	}
+}
+
+static err_t alloc_chunks(struct guest_memory *mem)
+{
+	u64 left = mem->size;
+
+	for (unsigned i = 0; i < mem->count;) {
+		unsigned order = block_order((u64)i << CHUNK_SHIFT, left);
+		u64 phys = page_alloc_zeroed(order);
+
+		if (!phys && order > ORDER_2M) {
+			order = ORDER_2M;
+			phys = page_alloc_zeroed(order);
+		}
+		if (!phys)
+			return E_NOMEM;
+		for (unsigned n = 1u << (order - ORDER_2M); n--; i++) {
+			mem->chunks[i] = phys_to_virt(phys);
+			phys += CHUNK_SIZE;
+			left -= MIN(left, CHUNK_SIZE);
+		}
+	}
+	return E_OK;
+}
+
+err_t guest_memory_init(struct guest_memory *mem, u64 size)
+{
+	err_t err;
+
+	memset(mem, 0, sizeof(*mem));
+	if (!size || (size & PAGE_MASK))
+		return E_INVALID;
+	mem->size = size;
+	mem->low_size = MIN(size, RAM_HOLE_START);
+	mem->count = (size + CHUNK_SIZE - 1) >> CHUNK_SHIFT;
+	mem->chunks = kzalloc(mem->count * sizeof(*mem->chunks));
+	if (!mem->chunks)
+		return E_NOMEM;
+	err = alloc_chunks(mem);
+	if (err)
+		guest_memory_free(mem);
+	return err;
+}
+
+void guest_memory_free(struct guest_memory *mem)
+{
+	if (!mem->chunks)
+		return;
+	free_chunks(mem);
+	kfree(mem->chunks);
+	memset(mem, 0, sizeof(*mem));
+}
+
+bool guest_is_ram(const struct guest_memory *mem, u64 gpa, u64 n)
+{
+	u64 left = 0;
+
+	for (u64 done = 0; done < n; done += left)
+		if (gpa + done < gpa || !guest_ram(mem, gpa + done, &left))
+			return false;
+	return true;
+}
+
+err_t guest_read(const struct guest_memory *mem, u64 gpa, void *dst, u64 n)
+{
+	u64 left = 0;
+
+	if (!guest_is_ram(mem, gpa, n))
+		return E_RANGE;
+	for (u8 *to = dst; n; n -= left, gpa += left, to += left) {
+		const u8 *from = guest_ram(mem, gpa, &left);
+
+		left = MIN(left, n);
+		memcpy(to, from, left);
+	}
+	return E_OK;
+}
+
+err_t guest_write(struct guest_memory *mem, u64 gpa, const void *src, u64 n)
+{
+	u64 left = 0;
+
+	if (!guest_is_ram(mem, gpa, n))
+		return E_RANGE;
+	for (const u8 *from = src; n; n -= left, gpa += left, from += left) {
+		u8 *to = guest_ram(mem, gpa, &left);
+
+		left = MIN(left, n);
+		memcpy(to, from, left);
+	}
+	return E_OK;
+}
+
+err_t guest_fill(struct guest_memory *mem, u64 gpa, u8 byte, u64 n)
+{
+	u64 left = 0;
+
+	if (!guest_is_ram(mem, gpa, n))
+		return E_RANGE;
+	for (; n; n -= left, gpa += left) {
+		u8 *to = guest_ram(mem, gpa, &left);
+
+		left = MIN(left, n);
+		memset(to, byte, left);
+	}
+	return E_OK;
+}

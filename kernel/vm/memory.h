@@ -1,0 +1,53 @@
+/*
+ * A guest's memory: what RAM it has, where that lies on the host, and the only
+ * ways to reach it. Every access is range-checked; data a guest can change is
+ * copied once, the copy is checked, the copy is used.
+ *
+ * Guest RAM starts at 0. What does not fit below the device hole at 3 GiB goes
+ * on at 4 GiB. It is held in 2 MiB chunks; the last one may be partly used.
+ */
+#ifndef VM_MEMORY_H
+#define VM_MEMORY_H
+
+#include "lib/error.h"
+#include "lib/types.h"
+
+#define RAM_HOLE_START GIB(3)
+#define RAM_HOLE_END   GIB(4)
+#define CHUNK_SHIFT    21
+#define CHUNK_SIZE     MIB(2)
+
+struct guest_memory {
+	u64 size;     /* bytes of RAM, a multiple of 4 KiB */
+	u64 low_size; /* of it below the hole */
+	u8 **chunks;  /* where each 2 MiB of RAM is */
+	unsigned count;
+};
+
+/* Allocates and zeroes; largest possible host blocks, naturally aligned. */
+err_t guest_memory_init(struct guest_memory *mem, u64 size);
+void guest_memory_free(struct guest_memory *mem);
+
+/* The RAM byte at gpa, and in *left how many follow in its chunk; or NULL. */
+static inline u8 *guest_ram(const struct guest_memory *mem, u64 gpa, u64 *left)
+{
+	u64 offset = gpa;
+
+	if (unlikely(gpa >= mem->low_size)) {
+		if (gpa < RAM_HOLE_END)
+			return NULL;
+		offset = gpa - RAM_HOLE_END + mem->low_size;
+		if (offset >= mem->size)
+			return NULL;
+	}
+	*left = MIN(CHUNK_SIZE - (gpa & (CHUNK_SIZE - 1)), mem->size - offset);
+	return mem->chunks[offset >> CHUNK_SHIFT] + (offset & (CHUNK_SIZE - 1));
+}
+
+/* All or nothing: E_RANGE when any byte is not RAM. */
+err_t guest_read(const struct guest_memory *mem, u64 gpa, void *dst, u64 n);
+err_t guest_write(struct guest_memory *mem, u64 gpa, const void *src, u64 n);
+err_t guest_fill(struct guest_memory *mem, u64 gpa, u8 byte, u64 n);
+bool guest_is_ram(const struct guest_memory *mem, u64 gpa, u64 n);
+
+#endif

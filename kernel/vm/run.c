@@ -1,0 +1,173 @@
+#include "vm/run.h"
+
+#include "cpu/cpu.h"
+#include "cpu/features.h"
+#include "cpu/regs.h"
+#include "lib/panic.h"
+#include "lib/string.h"
+#include "vm/handlers.h"
+#include "vm/machine.h"
+
+const struct machine *machine;
+
+const char *ledger_check(const struct vcpu *vcpu)
+{
+	const struct slpt *slpt = &vcpu->vm->slpt;
+
+	if (likely(vcpu->flushed ==
+		   __atomic_load_n(&slpt->narrowed, __ATOMIC_SEQ_CST)))
+		return NULL;
+	return slpt->last_change;
+}
+
+void vcpu_kick(struct vcpu *vcpu, u64 request)
+{
+	struct cpu *cpu = cpu_by_id(vcpu->host_cpu);
+
+	vcpu_request(vcpu, request);
+	if (cpu && cpu != this_cpu())
+		cpu_kick(cpu);
+}
+
+/*
+ * Moves interrupts from the local APIC to the hardware. VMX injects at once, so
+ * there may be a next one; SVM keeps the offer until the guest takes it.
+ */
+static void offer_interrupts(struct vcpu *vcpu)
+{
+	for (;;) {
+		int vector = machine->irq_pending(vcpu);
+
+		vcpu->engine->offer_interrupt(vcpu, vector);
+		if (vector < 0 || vcpu->taken < 0)
+			return;
+		machine->irq_taken(vcpu, vcpu->taken);
+		vcpu->taken = -1;
+		vcpu->injected++;
+	}
+}
+
+static void set_timer(struct vcpu *vcpu, u64 until)
+{
+	u64 now = rdtsc(), deadline;
+
+	vcpu->timer_deadline = machine->poll(vcpu, now);
+	deadline = MIN(until, vcpu->timer_deadline);
+	vcpu->engine->set_timer(vcpu, deadline == ~0ULL ? ~0ULL
+				      : deadline > now	? deadline - now
+							: 0);
+}
+
+static void start_at(struct vcpu *vcpu, u8 page)
+{
+	struct vcpu_state *s = &vcpu->state;
+
+	s->seg[CS].selector = (u16)(page << 8);
+	s->seg[CS].base = (u64)page << 12;
+	s->rip = 0;
+	s->activity = ACTIVITY_RUN;
+	vcpu_changed(vcpu, STATE_ALL);
+}
+
+/* INIT resets all but the FPU (SDM vol. 3A 9.1); SIPI starts at a page. */
+static void take_init_sipi(struct vcpu *vcpu, u64 requests)
+{
+	struct vcpu_state *s = &vcpu->state;
+
+	vcpu_need(vcpu, STATE_ALL);
+	if (requests & REQUEST_INIT) {
+		u8 xsave[XSAVE_AREA];
+
+		memcpy(xsave, s->xsave, sizeof(xsave));
+		state_reset(s, features.signature);
+		memcpy(s->xsave, xsave, sizeof(xsave));
+		s->activity = vcpu->id ? ACTIVITY_WAIT_SIPI : ACTIVITY_RUN;
+		vcpu_changed(vcpu, STATE_ALL);
+	}
+	if ((requests & REQUEST_SIPI) && s->activity == ACTIVITY_WAIT_SIPI)
+		start_at(vcpu, vcpu->sipi_vector);
+}
+
+/* What others have asked for. False: leave the run loop. */
+static bool serve_requests(struct vcpu *vcpu, u64 until)
+{
+	u64 requests =
+		__atomic_exchange_n(&vcpu->requests, 0, __ATOMIC_SEQ_CST);
+
+	if (requests & (REQUEST_INIT | REQUEST_SIPI))
+		take_init_sipi(vcpu, requests);
+	if (requests & REQUEST_FLUSH)
+		vcpu->engine->flush(vcpu);
+	if (requests & REQUEST_NMI)
+		vcpu->engine->offer_nmi(vcpu);
+	if (requests & REQUEST_INTERRUPT) {
+		set_timer(vcpu, until);
+		offer_interrupts(vcpu);
+	}
+	if (requests & REQUEST_STOP)
+		vcpu_request(vcpu, REQUEST_STOP); /* the scheduler's to see */
+	return !(requests & (REQUEST_STOP | REQUEST_RESCHED)) &&
+	       vcpu->state.activity == ACTIVITY_RUN;
+}
+
+static void check_ledger(struct vcpu *vcpu)
+{
+	const char *change = ledger_check(vcpu);
+
+	if (unlikely(change))
+		panic("VM %s: GPA %lx %s, not flushed before entry",
+		      vcpu->vm->config.name, vcpu->vm->slpt.last_gpa, change);
+}
+
+void vcpu_run(struct vcpu *vcpu, u64 until)
+{
+	struct exit_count *count = &vcpu->exits[EXIT_UNKNOWN];
+	u64 left = rdtsc(), started = left, handled = 0;
+
+	vcpu_request(vcpu, REQUEST_INTERRUPT); /* timers and offers anew */
+	for (;;) {
+		u64 now;
+
+		if (unlikely(__atomic_load_n(&vcpu->requests,
+					     __ATOMIC_RELAXED)) &&
+		    !serve_requests(vcpu, until))
+			break;
+		check_ledger(vcpu);
+		now = rdtsc();
+		count->cycles += now - left;
+		handled += now - left;
+		vcpu->engine->enter(vcpu);
+		left = rdtsc();
+		count = &vcpu->exits[vcpu->exit.reason];
+		count->count++;
+		if (unlikely(vcpu->taken >= 0)) {
+			machine->irq_taken(vcpu, vcpu->taken);
+			vcpu->taken = -1;
+			vcpu->injected++;
+			vcpu_request(vcpu, REQUEST_INTERRUPT);
+		}
+		if (exit_handlers[vcpu->exit.reason](vcpu, &vcpu->exit) !=
+		    NEXT_ENTER)
+			break;
+	}
+	left = rdtsc() - left;
+	count->cycles += left;
+	vcpu->guest_cycles += rdtsc() - started - handled - left;
+}
+
+bool vcpu_wake(struct vcpu *vcpu)
+{
+	struct vcpu_state *s = &vcpu->state;
+	u64 requests = __atomic_load_n(&vcpu->requests, __ATOMIC_SEQ_CST);
+	bool init = requests & (REQUEST_INIT | REQUEST_SIPI);
+
+	if (s->activity == ACTIVITY_WAIT_SIPI)
+		return requests & REQUEST_SIPI;
+	vcpu->timer_deadline = machine->poll(vcpu, rdtsc());
+	if (!init && !(requests & REQUEST_NMI) &&
+	    !((s->rflags & RFLAGS_IF) && machine->irq_pending(vcpu) >= 0))
+		return false;
+	s->activity = ACTIVITY_RUN;
+	vcpu_changed(vcpu, STATE_CORE);
+	return true;
+}

@@ -1,0 +1,117 @@
+/*
+ * A virtual CPU: its canonical state, what is cached of it in hardware, the
+ * requests other CPUs have for it, and its exit statistics.
+ *
+ * Register access: gpr[] and the CORE group are valid after each exit. Before
+ * reading anything else, vcpu_need(); after writing, vcpu_changed(). Only the
+ * host CPU that runs the vCPU touches its state; others post requests.
+ */
+#ifndef VM_VCPU_H
+#define VM_VCPU_H
+
+#include "cpu/traps.h" /* EXC_* */
+#include "lib/types.h"
+#include "vm/engine.h"
+#include "vm/exit.h"
+#include "vm/state.h"
+
+struct vm;
+struct lapic;
+
+/* Reasons to leave the inner loop before the next entry (atomic bits). */
+#define REQUEST_STOP	  BIT(0) /* pause, stop: leave the run loop */
+#define REQUEST_INTERRUPT BIT(1) /* look at the local APIC again */
+#define REQUEST_FLUSH	  BIT(2) /* second-level entries were narrowed */
+#define REQUEST_NMI	  BIT(3)
+#define REQUEST_RESCHED	  BIT(4) /* the host CPU has something else to do */
+#define REQUEST_INIT	  BIT(5)
+#define REQUEST_SIPI	  BIT(6) /* sipi_vector */
+
+struct exit_count {
+	u64 count;
+	u64 cycles; /* from the exit to the next entry, in the host */
+};
+
+struct vcpu {
+	struct vcpu_state state; /* first: the world switch knows its offsets */
+	u32 valid;		 /* STATE_*: groups fetched since the exit */
+	u32 dirty;		 /* groups to load before the next entry */
+
+	struct vm *vm;
+	unsigned id;
+	unsigned host_cpu; /* the CPU it runs on, by index */
+	const struct engine *engine;
+	void *hw; /* the engine's own: VMCS or VMCB and their kin */
+
+	u64 requests; /* atomic, REQUEST_* */
+	u8 sipi_vector;
+	u64 flushed; /* ledger: slpt->narrowed at the last hardware flush */
+
+	u64 tsc_offset; /* guest TSC = host TSC + offset */
+
+	struct lapic *lapic;
+	u64 timer_deadline; /* host TSC of its next timer, ~0: none */
+
+	u64 guest_cycles; /* inside the guest */
+	struct exit_count exits[EXIT_REASON_COUNT];
+	u64 injected;	     /* events given to the guest */
+	int taken;	     /* vector the guest just took, -1: none */
+	struct vm_exit exit; /* the last one */
+
+	bool parked; /* atomic: its CPU has let go of it for good */
+};
+
+/* Makes groups of the state valid. */
+static inline void vcpu_need(struct vcpu *vcpu, u32 groups)
+{
+	u32 missing = groups & ~vcpu->valid;
+
+	if (missing) {
+		vcpu->engine->get(vcpu, missing);
+		vcpu->valid |= missing;
+	}
+}
+
+/* What fetching an instruction needs: less than the whole groups. */
+static inline void vcpu_need_fetch(struct vcpu *vcpu)
+{
+	if (vcpu->valid & (STATE_SEGMENTS | STATE_CONTROL))
+		vcpu_need(vcpu, STATE_SEGMENTS | STATE_CONTROL);
+	else
+		vcpu_need(vcpu, STATE_FETCH);
+}
+
+/* Groups were changed (they must have been valid). */
+static inline void vcpu_changed(struct vcpu *vcpu, u32 groups)
+{
+	vcpu->dirty |= groups;
+}
+
+static inline void vcpu_request(struct vcpu *vcpu, u64 bits)
+{
+	__atomic_fetch_or(&vcpu->requests, bits, __ATOMIC_SEQ_CST);
+}
+
+/* Also gets the vCPU out of the guest if it is there on another CPU. */
+void vcpu_kick(struct vcpu *vcpu, u64 request);
+
+/* Steps over the instruction that exited; ends an interrupt shadow. */
+void vcpu_skip(struct vcpu *vcpu, const struct vm_exit *exit);
+
+/* Queues an exception for the next entry; a second one becomes #DF. */
+void vcpu_inject(struct vcpu *vcpu, u8 vector, bool has_error, u32 error);
+
+static inline void vcpu_inject_ud(struct vcpu *vcpu)
+{
+	vcpu_inject(vcpu, EXC_UD, false, 0);
+}
+
+static inline void vcpu_inject_gp(struct vcpu *vcpu)
+{
+	vcpu_inject(vcpu, EXC_GP, true, 0);
+}
+
+/* The guest's TSC now. */
+u64 vcpu_tsc(const struct vcpu *vcpu);
+
+#endif

@@ -1,0 +1,171 @@
+#include "vm/vm.h"
+
+#include <stdarg.h>
+
+#include "cpu/cpu.h"
+#include "cpu/time.h"
+#include "lib/log.h"
+#include "lib/string.h"
+#include "mm/heap.h"
+#include "vm/sched.h"
+#include "vm/walk.h"
+
+struct vm *vms[VMS_MAX];
+unsigned vm_count;
+const struct engine *engine;
+struct engine_caps engine_caps;
+
+const char *life_name(enum vm_life life)
+{
+	static const char *const names[] = {
+		[VM_OFF] = "off",	  [VM_RUNNING] = "running",
+		[VM_PAUSED] = "paused",	  [VM_ENDED] = "ended",
+		[VM_CRASHED] = "crashed",
+	};
+
+	return names[life];
+}
+
+err_t vm_add(const struct vm_config *config)
+{
+	struct vm *vm;
+
+	if (vm_find(config->name))
+		return E_EXISTS;
+	if (vm_count == VMS_MAX)
+		return E_NOMEM;
+	vm = kzalloc(sizeof(*vm));
+	if (!vm)
+		return E_NOMEM;
+	vm->config = *config;
+	vm->index = vm_count;
+	vms[vm_count++] = vm;
+	return E_OK;
+}
+
+struct vm *vm_find(const char *name)
+{
+	for (unsigned i = 0; i < vm_count; i++)
+		if (!strcmp(vms[i]->config.name, name))
+			return vms[i];
+	return NULL;
+}
+
+err_t vm_start(struct vm *vm)
+{
+	err_t err;
+
+	if (vm->life == VM_RUNNING || vm->life == VM_PAUSED)
+		return E_STATE;
+	if (!engine)
+		return E_UNSUPPORTED;
+	if (vm->memory.chunks)
+		vm_release(vm);
+	memset(&vm->console, 0, sizeof(vm->console));
+	vm->status = 0;
+	vm->reason[0] = '\0';
+	vm->started_ns = now_ns();
+	vm->first_entry_ns = 0;
+	vm->tsc_base = rdtsc();
+	err = vm_build(vm);
+	vm->life = err ? VM_OFF : VM_RUNNING;
+	for (unsigned i = 0; !err && i < vm->vcpus; i++)
+		err = sched_add(vm->vcpu[i], vm->config.host_cpu);
+	if (err) {
+		log_error("%s: not started: %s", vm->config.name,
+			  err_text(err));
+		vm->life = VM_OFF;
+		vm_release(vm);
+	}
+	return err;
+}
+
+/* From one life to another, unless someone was quicker. */
+static bool change_life(struct vm *vm, u32 from, u32 to)
+{
+	return __atomic_compare_exchange_n(&vm->life, &from, to, false,
+					   __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE);
+}
+
+static void settle(struct vm *vm)
+{
+	for (unsigned i = 0; i < vm->vcpus; i++)
+		sched_settle(vm->vcpu[i]);
+}
+
+err_t vm_stop(struct vm *vm)
+{
+	if (vm->life == VM_OFF)
+		return E_STATE;
+	__atomic_store_n(&vm->life, VM_OFF, __ATOMIC_RELEASE);
+	vm_release(vm);
+	return E_OK;
+}
+
+err_t vm_pause(struct vm *vm)
+{
+	if (!change_life(vm, VM_RUNNING, VM_PAUSED))
+		return E_STATE;
+	settle(vm);
+	return E_OK;
+}
+
+err_t vm_resume(struct vm *vm)
+{
+	if (!change_life(vm, VM_PAUSED, VM_RUNNING))
+		return E_STATE;
+	for (unsigned i = 0; i < vm->vcpus; i++)
+		sched_notify(vm->vcpu[i]);
+	return E_OK;
+}
+
+static void request_stop(struct vm *vm)
+{
+	for (unsigned i = 0; i < vm->vcpus; i++)
+		vcpu_kick(vm->vcpu[i], REQUEST_STOP);
+}
+
+void vm_end(struct vm *vm, u32 status)
+{
+	vm->status = status;
+	if (!change_life(vm, VM_RUNNING, VM_ENDED))
+		return;
+	log_info("%s: ended with status %u", vm->config.name, status);
+	request_stop(vm);
+}
+
+static void report(struct vcpu *vcpu)
+{
+	const struct vm_exit *exit = &vcpu->exit;
+	u8 bytes[INSN_MAX] = {0};
+	size_t n;
+
+	vcpu_need(vcpu, STATE_ALL);
+	n = fetch_insn(vcpu, bytes);
+	log_error("  vCPU %u, last exit %s: code %lx info %lx %lx", vcpu->id,
+		  exit_names[exit->reason], exit->code, exit->info1,
+		  exit->info2);
+	state_dump(&vcpu->state);
+	log_error("  code at rip, %u bytes: %02x %02x %02x %02x %02x %02x %02x "
+		  "%02x",
+		  (unsigned)n, bytes[0], bytes[1], bytes[2], bytes[3], bytes[4],
+		  bytes[5], bytes[6], bytes[7]);
+}
+
+void vm_crash(struct vm *vm, const char *fmt, ...)
+{
+	char reason[sizeof(vm->reason)];
+	va_list args;
+
+	va_start(args, fmt);
+	vsnprintf(reason, sizeof(reason), fmt, args);
+	va_end(args);
+	if (!change_life(vm, VM_RUNNING, VM_CRASHED))
+		return;
+	copy_string(vm->reason, sizeof(vm->reason), reason);
+	log_error("%s: crashed: %s", vm->config.name, reason);
+	for (unsigned i = 0; i < vm->vcpus; i++)
+		if (vm->vcpu[i]->host_cpu == this_cpu()->id)
+			report(vm->vcpu[i]);
+	request_stop(vm);
+}

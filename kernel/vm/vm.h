@@ -1,0 +1,117 @@
+/*
+ * A virtual machine: configuration, memory, second-level tables, devices,
+ * vCPUs, and the life it leads from `start` to its end. One spinlock per VM
+ * guards devices and life; vCPU registers belong to the CPU that runs them.
+ */
+#ifndef VM_VM_H
+#define VM_VM_H
+
+#include "lib/error.h"
+#include "lib/spinlock.h"
+#include "lib/types.h"
+#include "vm/bus.h"
+#include "vm/memory.h"
+#include "vm/slpt.h"
+#include "vm/vcpu.h"
+
+#define VM_NAME_MAX   24
+#define VM_TEXT_MAX   256
+#define VM_MODULES    4
+#define VM_VCPUS      8
+#define VM_MEMORY_MIN MIB(1)
+
+enum loader_kind { LOADER_AUTO, LOADER_MULTIBOOT, LOADER_FLAT };
+
+/* What the configuration file says of a VM. */
+struct vm_config {
+	char name[VM_NAME_MAX];
+	u64 memory;
+	unsigned cpus;
+	char kernel[VM_TEXT_MAX];
+	char module[VM_MODULES][VM_TEXT_MAX]; /* "FILE words for its command" */
+	unsigned modules;
+	char cmdline[VM_TEXT_MAX];
+	enum loader_kind loader;
+	bool autostart;
+	int host_cpu; /* -1: spread */
+};
+
+enum vm_life {
+	VM_OFF, /* never started, or stopped by the operator */
+	VM_RUNNING,
+	VM_PAUSED,
+	VM_ENDED,   /* by itself, with a status */
+	VM_CRASHED, /* by a fault of its own or of ours; `reason` says which */
+};
+
+#define VM_CONSOLE_SIZE 16384
+#define VM_LINE_MAX	160
+
+/* What the guest has written, and what the operator has typed for it. */
+struct vm_console {
+	char out[VM_CONSOLE_SIZE]; /* ring of the newest output */
+	u64 out_count;		   /* bytes ever written */
+	char line[VM_LINE_MAX];	   /* the unfinished line, for the host log */
+	unsigned line_used;
+	char in[256];
+	u32 in_head, in_tail;
+};
+
+struct vm {
+	struct vm_config config;
+	unsigned index;
+	struct spinlock lock;
+	u32 life; /* enum vm_life, atomic */
+	u32 status;
+	char reason[160];
+
+	struct guest_memory memory;
+	struct slpt slpt;
+	struct bus ports;
+	struct bus mmio;
+	struct vm_console console;
+	struct vcpu *vcpu[VM_VCPUS];
+	unsigned vcpus;
+	u64 tsc_base; /* host TSC that the guest sees as 0 */
+	u64 started_ns, first_entry_ns;
+	struct uart *uart;
+};
+
+#define VMS_MAX 32
+
+extern struct vm *vms[VMS_MAX];
+extern unsigned vm_count;
+
+/* Registers a VM; it stays VM_OFF. */
+err_t vm_add(const struct vm_config *config);
+struct vm *vm_find(const char *name);
+
+err_t vm_start(struct vm *vm);
+err_t vm_stop(struct vm *vm);
+err_t vm_pause(struct vm *vm);
+err_t vm_resume(struct vm *vm);
+
+/*
+ * From the vCPU's own CPU: the guest has ended with a status, or cannot go on
+ * for the reason given. The VM stops; memory stays for inspection until the
+ * next start.
+ */
+void vm_end(struct vm *vm, u32 status);
+void vm_crash(struct vm *vm, const char *fmt, ...) PRINTF(2);
+
+/* vm_build.c: everything the VM is made of; vm_release() also after a failure
+ * of vm_build(). */
+err_t vm_build(struct vm *vm);
+void vm_release(struct vm *vm);
+
+const char *life_name(enum vm_life life);
+
+/* The VM whose console the operator has attached, if any. */
+extern struct vm *vm_console_attached;
+
+/* Guest output: kept in the ring, shown by line or raw when attached. */
+void vm_console_write(struct vm *vm, const char *bytes, size_t n);
+int vm_console_read(struct vm *vm);		/* next typed byte, -1 none */
+bool vm_console_type(struct vm *vm, char byte); /* false: full */
+
+#endif

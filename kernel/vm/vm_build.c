@@ -1,0 +1,142 @@
+/* What a VM is made of, made and unmade: memory, tables, vCPUs, devices. */
+#include "cpu/features.h"
+#include "lib/log.h"
+#include "lib/panic.h"
+#include "mm/heap.h"
+#include "mm/pages.h"
+#include "vm/machine.h"
+#include "vm/model.h"
+#include "vm/sched.h"
+#include "vm/vm.h"
+
+static void free_vcpus(struct vm *vm)
+{
+	for (unsigned i = 0; i < vm->vcpus; i++) {
+		vm->vcpu[i]->engine->vcpu_destroy(vm->vcpu[i]);
+		kfree(vm->vcpu[i]);
+		vm->vcpu[i] = NULL;
+	}
+	vm->vcpus = 0;
+}
+
+void vm_release(struct vm *vm)
+{
+	for (unsigned i = 0; i < vm->vcpus; i++)
+		sched_remove(vm->vcpu[i]);
+	machine->destroy(vm);
+	free_vcpus(vm);
+	slpt_free(&vm->slpt);
+	guest_memory_free(&vm->memory);
+}
+
+static err_t make_vcpu(struct vm *vm)
+{
+	struct vcpu *vcpu = kzalloc(sizeof(*vcpu));
+	err_t err;
+
+	if (!vcpu)
+		return E_NOMEM;
+	vcpu->vm = vm;
+	vcpu->id = vm->vcpus;
+	vcpu->engine = engine;
+	vcpu->taken = -1;
+	vcpu->parked = true;
+	vcpu->timer_deadline = ~0ULL;
+	vcpu->tsc_offset = -vm->tsc_base;
+	vcpu->valid = vcpu->dirty = STATE_ALL;
+	state_reset(&vcpu->state, features.signature);
+	if (vcpu->id)
+		vcpu->state.activity = ACTIVITY_WAIT_SIPI;
+	err = engine->vcpu_create(vcpu);
+	if (err) {
+		kfree(vcpu);
+		return err;
+	}
+	vm->vcpu[vm->vcpus++] = vcpu;
+	return E_OK;
+}
+
+/* All RAM, with the largest pages that host memory and engine allow. */
+static err_t map_memory(struct vm *vm)
+{
+	struct guest_memory *mem = &vm->memory;
+	u64 gpa = 0, end = mem->size, left = 0;
+
+	if (mem->size > mem->low_size)
+		end = mem->size - mem->low_size + RAM_HOLE_END;
+	while (gpa < end) {
+		u64 start = gpa, hpa = virt_to_phys(guest_ram(mem, gpa, &left));
+		u64 run = 0;
+		err_t err;
+
+		/* As far as host memory goes on without a break. */
+		do {
+			run += left;
+			gpa += left;
+		} while (gpa < end && guest_ram(mem, gpa, &left) &&
+			 virt_to_phys(guest_ram(mem, gpa, &left)) == hpa + run);
+		err = slpt_map(&vm->slpt, start, hpa, run, SLPT_RWX, GIB(1));
+		if (err)
+			return err;
+		if (gpa == mem->low_size && gpa < end)
+			gpa = RAM_HOLE_END;
+	}
+	return E_OK;
+}
+
+static err_t check_state(struct vm *vm)
+{
+	char why[128];
+	err_t err;
+
+	for (unsigned i = 0; i < vm->vcpus; i++) {
+		err = state_check(&vm->vcpu[i]->state, &model_limits, why,
+				  sizeof(why));
+		if (err) {
+			log_error("%s: start state of vCPU %u: %s",
+				  vm->config.name, i, why);
+			return err;
+		}
+	}
+	return E_OK;
+}
+
+/*
+ * Every leaf leads to this VM's own memory and nowhere else: above all not to
+ * the hypervisor's.
+ */
+static bool assert_own_memory(void *context, const struct slpt_leaf *leaf)
+{
+	const struct vm *vm = context;
+	u64 left = 0;
+
+	for (u64 done = 0; done < leaf->size; done += left) {
+		const u8 *ram = guest_ram(&vm->memory, leaf->gpa + done, &left);
+
+		if (!ram || virt_to_phys(ram) != leaf->hpa + done)
+			panic("VM %s: GPA %lx leads to HPA %lx, not its own",
+			      vm->config.name, leaf->gpa + done,
+			      leaf->hpa + done);
+	}
+	return true;
+}
+
+err_t vm_build(struct vm *vm)
+{
+	err_t err = guest_memory_init(&vm->memory, vm->config.memory);
+
+	if (!err)
+		err = slpt_init(&vm->slpt, engine->format());
+	if (!err)
+		err = map_memory(vm);
+	for (unsigned i = 0; !err && i < vm->config.cpus; i++)
+		err = make_vcpu(vm);
+	if (!err)
+		err = machine->create(vm);
+	if (!err)
+		err = machine->load(vm);
+	if (err)
+		return err;
+	slpt_walk(&vm->slpt, assert_own_memory, vm);
+	return check_state(vm);
+}
