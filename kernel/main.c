@@ -9,6 +9,7 @@
 #include "cpu/lapic.h"
 #include "cpu/pic.h"
 #include "cpu/power.h"
+#include "cpu/selftest.h"
 #include "cpu/time.h"
 #include "drivers/serial.h"
 #include "lib/console.h"
@@ -115,11 +116,30 @@ static void NORETURN cpu_loop(void)
 	}
 }
 
+static unsigned overflow(unsigned depth)
+{
+	volatile char page[4096];
+
+	page[0] = (char)depth;
+	return depth == 1000 ? 0 : overflow(depth + 1) + (unsigned)page[0];
+}
+
 static void command(const char *line)
 {
 	if (strcmp(line, "off") == 0)
 		machine_end(true);
-	printf("%s\n", line);
+	if (strcmp(line, "selftest") == 0)
+		log_info("selftest: %s", err_text(cpu_selftest()));
+	else if (strcmp(line, "panic") == 0)
+		panic("asked for, by %s", line);
+	else if (strcmp(line, "fault") == 0)
+		*(volatile u32 *)strlen(line) = 1;
+	else if (strcmp(line, "jump") == 0)
+		((void (*)(void))phys_to_virt(MIB(16)))();
+	else if (strcmp(line, "overflow") == 0)
+		overflow(0);
+	else
+		printf("%s\n", line);
 }
 
 static void NORETURN host_main(void)

@@ -64,6 +64,12 @@ err_t symbols_init(const void *elf, size_t size)
 	return E_NOTFOUND;
 }
 
+/* Not undefined, not a mere number. */
+static bool in_section(const struct elf_symbol *s)
+{
+	return s->shndx != 0 && s->shndx < ELF_SHN_RESERVED;
+}
+
 /* Is a the better name for an address that both lie at or below? */
 static bool better(const struct elf_symbol *a, const struct elf_symbol *b)
 {
@@ -81,7 +87,7 @@ const char *symbol_at(u64 addr, u64 *offset)
 		unsigned type = s->info & 15;
 
 		if ((type != ELF_STT_FUNC && type != ELF_STT_NOTYPE) ||
-		    s->shndx == 0 || s->name == 0 || s->name >= names_size ||
+		    !in_section(s) || s->name == 0 || s->name >= names_size ||
 		    s->value > addr)
 			continue;
 		if (better(s, best))
