@@ -13,7 +13,7 @@
 #define ELF_SHT_SYMTAB 2
 #define ELF_SHT_STRTAB 3
 
-#define ELF_SHN_RESERVED 0xff00 /* from here on: SHN_ABS and the like */
+#define ELF_SHF_EXECINSTR 4
 
 #define ELF_STT_NOTYPE 0
 #define ELF_STT_FUNC   2
