@@ -36,11 +36,11 @@ static err_t use_tables(const void *elf, size_t size,
 {
 	const char *strings = (const char *)elf + strtab->offset;
 
-	if (symtab->entsize != sizeof(struct elf_symbol) ||
+	sections = section(elf, size, 0);
+	if (sections == NULL || symtab->entsize != sizeof(struct elf_symbol) ||
 	    symtab->offset % 8 != 0 || strtab->type != ELF_SHT_STRTAB ||
 	    strtab->size == 0 || strings[strtab->size - 1] != '\0')
 		return E_FORMAT;
-	sections = section(elf, size, 0);
 	section_count = ((const struct elf_header *)elf)->shnum;
 	symbols = (const void *)((const u8 *)elf + symtab->offset);
 	symbol_count = symtab->size / sizeof(struct elf_symbol);
