@@ -9,7 +9,6 @@
 #include "cpu/lapic.h"
 #include "cpu/pic.h"
 #include "cpu/power.h"
-#include "cpu/selftest.h"
 #include "cpu/time.h"
 #include "drivers/serial.h"
 #include "lib/console.h"
@@ -19,8 +18,18 @@
 #include "lib/symbols.h"
 #include "mm/pages.h"
 #include "mm/paging.h"
+#include "files.h"
+#include "machine/pc.h"
+#include "shell/config.h"
+#include "shell/shell.h"
+#include "vm/machine.h"
+#include "vm/model.h"
+#include "vm/sched.h"
+#include "vm/vm.h"
 
 #define POLL_NS (10 * NS_PER_MS) /* of a console without an interrupt */
+
+struct config config;
 
 /* Called by entry.S. */
 void kernel_main(const struct boot_info *info) NORETURN;
@@ -105,67 +114,118 @@ static void selftest(const struct boot_info *info)
 		panic("page tables: %s", err_text(err));
 }
 
-/* --- what the CPUs do for now -----------------------------------------------
- */
-
-static void NORETURN cpu_loop(void)
+/* The first engine that this CPU has. None: the shell says why, no VM runs. */
+static void choose_engine(void)
 {
-	for (;;) {
-		cpu_take_interrupts();
-		cpu_idle();
+	static const struct engine *const engines[] = {&vmx_engine,
+						       &svm_engine};
+	err_t err = E_NOTFOUND;
+
+	for (unsigned i = 0; i < ARRAY_LEN(engines); i++) {
+		err = engines[i]->probe(&engine_caps);
+		if (err == E_OK)
+			engine = engines[i];
+		if (err != E_NOTFOUND)
+			break;
 	}
-}
-
-static unsigned overflow(unsigned depth)
-{
-	volatile char page[4096];
-
-	page[0] = (char)depth;
-	return depth == 1000 ? 0 : overflow(depth + 1) + (unsigned)page[0];
-}
-
-static void command(const char *line)
-{
-	if (strcmp(line, "off") == 0)
-		machine_end(true);
-	if (strcmp(line, "selftest") == 0)
-		log_info("selftest: %s", err_text(cpu_selftest()));
-	else if (strcmp(line, "panic") == 0)
-		panic("asked for, by %s", line);
-	else if (strcmp(line, "fault") == 0)
-		*(volatile u32 *)strlen(line) = 1;
-	else if (strcmp(line, "jump") == 0)
-		((void (*)(void))phys_to_virt(MIB(16)))();
-	else if (strcmp(line, "overflow") == 0)
-		overflow(0);
+	if (err == E_NOTFOUND)
+		log_error("engine: this CPU has neither VMX nor SVM");
+	else if (err != E_OK)
+		log_error("engine: no guest can run here: missing %s",
+			  engine_caps.missing);
 	else
-		printf("%s\n", line);
+		log_info("engine: %s: %s", engine->name, engine_caps.features);
 }
 
-static void NORETURN host_main(void)
+static void start_engine(void)
 {
-	char line[80];
-	size_t len = 0;
+	err_t err = engine ? engine->cpu_on(this_cpu()) : E_OK;
 
-	for (;;) {
-		int c;
+	if (err != E_OK)
+		panic("%s does not start on CPU %u: %s", engine->name,
+		      this_cpu()->id, err_text(err));
+}
 
-		cpu_take_interrupts();
-		console_poll();
-		while ((c = serial_read()) >= 0) {
-			if (c != '\r' && c != '\n') {
-				if (len < sizeof(line) - 1)
-					line[len++] = (char)c;
-				continue;
-			}
-			line[len] = '\0';
-			len = 0;
-			command(line);
-		}
-		if (serial_irq() < 0)
-			timer_arm(rdtsc() + ns_to_tsc(POLL_NS));
-		cpu_idle();
+static void NORETURN ap_main(void)
+{
+	start_engine();
+	sched_loop(NULL);
+}
+
+static void read_config(void)
+{
+	struct file file;
+	char why[200];
+	err_t err;
+
+	(void)config_parse("", 0, &config, why, sizeof(why));
+	if (!file_find("godwit.conf", &file)) {
+		log_warn("godwit.conf: not found beside the kernel: no VMs");
+		return;
 	}
+	err = config_parse((const char *)file.data, file.size, &config, why,
+			   sizeof(why));
+	if (err != E_OK) {
+		log_error("%s", why);
+		(void)config_parse("", 0, &config, why, sizeof(why));
+		return;
+	}
+	log_set_level(config.log);
+}
+
+static void start_vms(void)
+{
+	for (unsigned i = 0; i < config.vms; i++) {
+		err_t err = vm_add(&config.vm[i]);
+
+		if (err != E_OK)
+			log_error("%s: %s", config.vm[i].name, err_text(err));
+		else if (config.vm[i].autostart)
+			(void)vm_start(vm_find(config.vm[i].name));
+	}
+}
+
+/* `on-idle = exit`: the run ends, and passes, as its VMs did. */
+static void end_when_idle(void)
+{
+	bool pass = true;
+
+	for (unsigned i = 0; i < vm_count; i++) {
+		const struct vm *vm = vms[i];
+
+		if (vm->life == VM_RUNNING || vm->life == VM_PAUSED)
+			return;
+		if (vm->config.autostart &&
+		    (vm->life != VM_ENDED || vm->status != 0))
+			pass = false;
+	}
+	log_info("all VMs have ended: the run %s", pass ? "passes" : "fails");
+	machine_end(pass);
+}
+
+/* From the jump out of the firmware to the first guest instruction. */
+static void report_first_entry(void)
+{
+	static bool reported;
+
+	if (reported || !vm_count || !vms[0]->first_entry_ns)
+		return;
+	reported = true;
+	log_info("%s: first instruction %lu us after the jump",
+		 vms[0]->config.name, vms[0]->first_entry_ns / NS_PER_US);
+}
+
+/* The first CPU's work between the guests' turns. */
+static u64 serve(void)
+{
+	report_first_entry();
+	shell_poll();
+	if (config.on_idle == ON_IDLE_EXIT && !shell_scripted() &&
+	    !command_waiting())
+		end_when_idle();
+	if (shell_scripted() && !command_waiting())
+		return 0;
+	return serial_irq() < 0 ? rdtsc() + ns_to_tsc(POLL_NS) : ~0ULL;
 }
 
 void kernel_main(const struct boot_info *info)
@@ -187,10 +247,18 @@ void kernel_main(const struct boot_info *info)
 	smp_init(info);
 	time_init(info);
 	introduce_time();
-	smp_start(cpu_loop);
+	choose_engine();
+	start_engine();
+	smp_start(ap_main);
 	log_info("cpu: %u running", cpu_count());
-
 	selftest(info);
-	log_info("up in %lu us", now_ns() / NS_PER_US);
-	host_main();
+
+	files_init(info);
+	read_config();
+	model_init();
+	machine = &pc_machine;
+	log_info("%s: up in %lu us", config.name, now_ns() / NS_PER_US);
+	start_vms();
+	shell_init(config.name, config.run);
+	sched_loop(serve);
 }

@@ -1,9 +1,13 @@
 #include "lib/console.h"
 #include "lib/spinlock.h"
+#include "lib/string.h"
+
+#define ERASE_LINE "\r\x1b[K"
 
 static const struct console_device *device;
 static struct spinlock lock = SPINLOCK_INIT;
 static bool lock_broken;
+static const char *prompt;
 
 static bool console_lock(void)
 {
@@ -31,7 +35,26 @@ void console_write(const char *text, size_t len)
 	if (device == NULL)
 		return;
 	locked = console_lock();
+	if (prompt)
+		device->write(ERASE_LINE, strlen(ERASE_LINE));
 	device->write(text, len);
+	if (prompt)
+		device->write(prompt, strlen(prompt));
+	console_unlock(locked);
+}
+
+void console_set_prompt(const char *text)
+{
+	bool locked;
+
+	if (device == NULL)
+		return;
+	locked = console_lock();
+	if (prompt)
+		device->write(ERASE_LINE, strlen(ERASE_LINE));
+	prompt = text;
+	if (prompt)
+		device->write(prompt, strlen(prompt));
 	console_unlock(locked);
 }
 

@@ -18,6 +18,12 @@ struct console_device {
 void console_init(const struct console_device *device);
 void console_write(const char *text, size_t len);
 
+/*
+ * Text that stands in the last line while the operator types, moved down
+ * whenever something else is written. It must stay; NULL: nothing.
+ */
+void console_set_prompt(const char *text);
+
 /* For the serving CPU's loop; the device's interrupt wakes it when idle. */
 void console_poll(void);
 

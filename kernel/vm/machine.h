@@ -27,6 +27,9 @@ struct machine {
 	/* Timers: fires what is due; returns the next deadline (host TSC). */
 	u64 (*poll)(struct vcpu *vcpu, u64 tsc);
 
+	/* INIT: the local APIC as after a reset, but for its mode and ID. */
+	void (*init)(struct vcpu *vcpu);
+
 	/* CR8 is the task priority's upper half. */
 	u64 (*cr8_read)(struct vcpu *vcpu);
 	void (*cr8_write)(struct vcpu *vcpu, u64 value);

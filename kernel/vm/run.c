@@ -7,18 +7,9 @@
 #include "lib/string.h"
 #include "vm/handlers.h"
 #include "vm/machine.h"
+#include "vm/shootdown.h"
 
 const struct machine *machine;
-
-const char *ledger_check(const struct vcpu *vcpu)
-{
-	const struct slpt *slpt = &vcpu->vm->slpt;
-
-	if (likely(vcpu->flushed ==
-		   __atomic_load_n(&slpt->narrowed, __ATOMIC_SEQ_CST)))
-		return NULL;
-	return slpt->last_change;
-}
 
 void vcpu_kick(struct vcpu *vcpu, u64 request)
 {
@@ -99,7 +90,7 @@ static bool serve_requests(struct vcpu *vcpu, u64 until)
 	if (requests & REQUEST_FLUSH)
 		vcpu->engine->flush(vcpu);
 	if (requests & REQUEST_NMI)
-		vcpu->engine->offer_nmi(vcpu);
+		vcpu->nmi_waiting = !vcpu->engine->offer_nmi(vcpu);
 	if (requests & REQUEST_INTERRUPT) {
 		set_timer(vcpu, until);
 		offer_interrupts(vcpu);
@@ -110,13 +101,13 @@ static bool serve_requests(struct vcpu *vcpu, u64 until)
 	       vcpu->state.activity == ACTIVITY_RUN;
 }
 
-static void check_ledger(struct vcpu *vcpu)
+static void check_ledger(const struct vcpu *vcpu)
 {
-	const char *change = ledger_check(vcpu);
+	const struct slpt *slpt = &vcpu->vm->slpt;
 
-	if (unlikely(change))
+	if (unlikely(vcpu->flushed != slpt->narrowed) && ledger_mismatch(vcpu))
 		panic("VM %s: GPA %lx %s, not flushed before entry",
-		      vcpu->vm->config.name, vcpu->vm->slpt.last_gpa, change);
+		      vcpu->vm->config.name, slpt->last_gpa, slpt->last_change);
 }
 
 void vcpu_run(struct vcpu *vcpu, u64 until)
@@ -124,7 +115,9 @@ void vcpu_run(struct vcpu *vcpu, u64 until)
 	struct exit_count *count = &vcpu->exits[EXIT_UNKNOWN];
 	u64 left = rdtsc(), started = left, handled = 0;
 
-	vcpu_request(vcpu, REQUEST_INTERRUPT); /* timers and offers anew */
+	/* Timers and offers anew. */
+	vcpu_request(vcpu, REQUEST_INTERRUPT |
+				   (vcpu->nmi_waiting ? REQUEST_NMI : 0));
 	for (;;) {
 		u64 now;
 

@@ -16,11 +16,4 @@ void vcpu_run(struct vcpu *vcpu, u64 until);
 /* Halted: is there something that wakes it? Takes it out of HLT then. */
 bool vcpu_wake(struct vcpu *vcpu);
 
-/*
- * The flush ledger's check: has this vCPU's CPU flushed since the last
- * narrowing of the VM's second-level tables? NULL when it has, else what was
- * narrowed.
- */
-const char *ledger_check(const struct vcpu *vcpu);
-
 #endif

@@ -45,6 +45,7 @@ struct vcpu {
 
 	u64 requests; /* atomic, REQUEST_* */
 	u8 sipi_vector;
+	bool nmi_waiting; /* the engine could not take it yet */
 	u64 flushed; /* ledger: slpt->narrowed at the last hardware flush */
 
 	u64 tsc_offset; /* guest TSC = host TSC + offset */
@@ -58,7 +59,8 @@ struct vcpu {
 	int taken;	     /* vector the guest just took, -1: none */
 	struct vm_exit exit; /* the last one */
 
-	bool parked; /* atomic: its CPU has let go of it for good */
+	bool running; /* atomic: its CPU is in vcpu_run() */
+	bool parked;  /* atomic: its CPU has let go of it for good */
 };
 
 /* Makes groups of the state valid. */

@@ -67,6 +67,9 @@ struct vm {
 
 	struct guest_memory memory;
 	struct slpt slpt;
+	struct spinlock tables_lock; /* see shootdown.h */
+	bool tables_changing;
+	u64 write_faults; /* writes to pages whose right was taken */
 	struct bus ports;
 	struct bus mmio;
 	struct vm_console console;
@@ -102,6 +105,7 @@ void vm_crash(struct vm *vm, const char *fmt, ...) PRINTF(2);
 /* vm_build.c: everything the VM is made of; vm_release() also after a failure
  * of vm_build(). */
 err_t vm_build(struct vm *vm);
+err_t vm_build_bare(struct vm *vm); /* without devices and files */
 void vm_release(struct vm *vm);
 
 const char *life_name(enum vm_life life);

@@ -121,7 +121,7 @@ static bool assert_own_memory(void *context, const struct slpt_leaf *leaf)
 	return true;
 }
 
-err_t vm_build(struct vm *vm)
+err_t vm_build_bare(struct vm *vm)
 {
 	err_t err = guest_memory_init(&vm->memory, vm->config.memory);
 
@@ -131,6 +131,13 @@ err_t vm_build(struct vm *vm)
 		err = map_memory(vm);
 	for (unsigned i = 0; !err && i < vm->config.cpus; i++)
 		err = make_vcpu(vm);
+	return err;
+}
+
+err_t vm_build(struct vm *vm)
+{
+	err_t err = vm_build_bare(vm);
+
 	if (!err)
 		err = machine->create(vm);
 	if (!err)

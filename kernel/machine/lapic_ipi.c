@@ -1,0 +1,142 @@
+/*
+ * Interrupts between vCPUs: the ICR (11.6.1), and who is meant by its
+ * destination (11.6.2). Runs on the sender's CPU; of others it reads the
+ * registers that lapic.h names and sets requests.
+ */
+#include "machine/lapic_regs.h"
+#include "vm/vm.h"
+
+#define XAPIC_EVERYONE	0xffu
+#define X2APIC_EVERYONE 0xffffffffu
+#define DFR_CLUSTER	0x0u /* in the upper four bits; flat is 0xf */
+
+static bool matches_xapic_logical(const struct lapic *lapic, u32 dest)
+{
+	u32 ldr = SHARED_GET(lapic->ldr) >> 24;
+
+	if (dest > 0xff)
+		return false;
+	if (SHARED_GET(lapic->dfr) >> 28 != DFR_CLUSTER)
+		return ldr & dest;
+	return ldr >> 4 == dest >> 4 && (ldr & dest & 15);
+}
+
+/* dest is in the sender's width; the receiver's mode says how it is read. */
+static bool matches(const struct lapic *lapic, u32 dest, bool logical)
+{
+	u32 ldr;
+
+	if (!logical)
+		return lapic->id == dest;
+	if (!vlapic_x2apic(lapic))
+		return matches_xapic_logical(lapic, dest);
+	ldr = vlapic_x2apic_ldr(lapic);
+	return ldr >> 16 == dest >> 16 && (ldr & dest & 0xffff);
+}
+
+static bool is_target(const struct lapic *from, const struct lapic *to)
+{
+	u32 dest = from->icr >> 32, everyone = X2APIC_EVERYONE;
+
+	switch (ICR_SHORTHAND(from->icr)) {
+	case ICR_TO_SELF:
+		return from == to;
+	case ICR_TO_ALL:
+		return true;
+	case ICR_TO_OTHERS:
+		return from != to;
+	}
+	if (!vlapic_x2apic(from)) {
+		dest >>= 24;
+		everyone = XAPIC_EVERYONE;
+	}
+	return dest == everyone || matches(to, dest, from->icr & ICR_LOGICAL);
+}
+
+/* Not among the combinations of tables 11-3 and 11-4. */
+static bool is_void(u64 icr)
+{
+	unsigned delivery = DELIVERY(icr);
+
+	switch (ICR_SHORTHAND(icr)) {
+	case ICR_TO_SELF:
+	case ICR_TO_ALL:
+		return delivery != DELIVER_FIXED;
+	}
+	/* INIT level de-assert: arbitration IDs, which no longer exist. */
+	return delivery == DELIVER_INIT && (icr & ICR_LEVEL) &&
+	       !(icr & ICR_ASSERT);
+}
+
+static void deliver(struct vcpu *vcpu, u64 icr)
+{
+	switch (DELIVERY(icr)) {
+	case DELIVER_FIXED:
+		vlapic_raise(vcpu, icr, false);
+		break;
+	case DELIVER_NMI:
+		vcpu_kick(vcpu, REQUEST_NMI);
+		break;
+	case DELIVER_INIT:
+		vcpu_kick(vcpu, REQUEST_INIT);
+		break;
+	case DELIVER_STARTUP:
+		__atomic_store_n(&vcpu->sipi_vector, (u8)icr, __ATOMIC_RELEASE);
+		vcpu_kick(vcpu, REQUEST_SIPI);
+		break;
+	}
+	/* SMI has no one to serve it, ExtINT no controller to ask. */
+}
+
+/* Whoever does the least important work; of equals the first (11.6.2.4). */
+static void deliver_lowest(struct lapic *from)
+{
+	const struct vm *vm = from->vcpu->vm;
+	struct vcpu *best = NULL;
+	u32 priority = ~0u;
+
+	for (unsigned i = 0; i < vm->vcpus; i++) {
+		struct lapic *to = vm->vcpu[i]->lapic;
+		u32 ppr = SHARED_GET(to->ppr);
+
+		if (is_target(from, to) && vlapic_accepts(to) &&
+		    ppr < priority) {
+			best = vm->vcpu[i];
+			priority = ppr;
+		}
+	}
+	if (best)
+		vlapic_raise(best, from->icr, false);
+}
+
+void vlapic_send(struct lapic *from)
+{
+	const struct vm *vm = from->vcpu->vm;
+	u64 icr = from->icr;
+
+	if (is_void(icr))
+		return;
+	if (DELIVERY(icr) <= DELIVER_LOWEST && (u8)icr < LAPIC_VECTOR_MIN) {
+		vlapic_error(from, ESR_SEND_VECTOR);
+		return;
+	}
+	if (DELIVERY(icr) == DELIVER_LOWEST) {
+		deliver_lowest(from);
+		return;
+	}
+	for (unsigned i = 0; i < vm->vcpus; i++) {
+		struct lapic *to = vm->vcpu[i]->lapic;
+
+		if (is_target(from, to) && vlapic_enabled(to))
+			deliver(vm->vcpu[i], icr);
+	}
+}
+
+/* x2APIC's SELF IPI: a fixed one, by one write (11.12.11). */
+void vlapic_send_self(struct lapic *lapic, u8 vector)
+{
+	if (vector < LAPIC_VECTOR_MIN)
+		vlapic_error(lapic, ESR_SEND_VECTOR);
+	else
+		vlapic_raise(lapic->vcpu, vector, false);
+}

@@ -1,0 +1,199 @@
+#include "machine/load.h"
+
+#include "lib/log.h"
+#include "lib/string.h"
+#include "vm/model.h"
+#include "vm/vm.h"
+
+/* Not the first page, which has the interrupt table and often means NULL. */
+#define PLACE_START PAGE_SIZE
+
+err_t load_fail(const struct load *load, err_t err, const char *fmt, ...)
+{
+	char text[200];
+	va_list args;
+
+	va_start(args, fmt);
+	vsnprintf(text, sizeof(text), fmt, args);
+	va_end(args);
+	log_error("%s: %s: %s", load->vm->config.name, load->file.name, text);
+	return err;
+}
+
+/* --- where there is room --- */
+
+/* All of [start, start+size) is usable RAM; what follows 4 GiB is not asked. */
+static bool is_usable(const struct load *load, u64 start, u64 size)
+{
+	u64 low = load->vm->memory.low_size;
+
+	if (start < LOW_RAM_END)
+		return size <= MIN(LOW_RAM_END, low) - MIN(start, low);
+	return start >= HIGH_RAM_START && start <= low && size <= low - start;
+}
+
+static err_t note_used(struct load *load, u64 start, u64 size)
+{
+	if (load->count == LOAD_RANGES)
+		return load_fail(load, E_RANGE,
+				 "more than %u pieces to be loaded",
+				 LOAD_RANGES);
+	load->used[load->count++] = (struct load_range){start, start + size};
+	return E_OK;
+}
+
+/* What lies in the way of [start, start+size), or NULL. */
+static const struct load_range *obstacle(const struct load *load, u64 start,
+					 u64 size)
+{
+	for (unsigned i = 0; i < load->count; i++)
+		if (start < load->used[i].end &&
+		    load->used[i].start < start + size)
+			return &load->used[i];
+	return NULL;
+}
+
+/* Each step leads beyond an obstacle, so there are at most count of them. */
+static bool place_in(const struct load *load, u64 from, u64 size, u64 align,
+		     u64 *address)
+{
+	u64 at = ALIGN_UP(from, align);
+
+	while (is_usable(load, at, size)) {
+		const struct load_range *range = obstacle(load, at, size);
+
+		if (!range) {
+			*address = at;
+			return true;
+		}
+		at = ALIGN_UP(range->end, align);
+	}
+	return false;
+}
+
+err_t load_place(struct load *load, const char *what, u64 size, u64 align,
+		 bool high, u64 *address)
+{
+	static const u64 starts[] = {PLACE_START, HIGH_RAM_START};
+
+	/* An empty one has a place of its own too. */
+	size = MAX(size, 1);
+	if (place_in(load, starts[high], size, align, address) ||
+	    place_in(load, starts[!high], size, align, address))
+		return note_used(load, *address, size);
+	return load_fail(load, E_NOMEM,
+			 "no room for %s of %llu bytes in %llu KiB of memory",
+			 what, (unsigned long long)size,
+			 (unsigned long long)(load->vm->memory.size >> 10));
+}
+
+err_t load_piece(struct load *load, const struct load_piece *p)
+{
+	struct guest_memory *memory = &load->vm->memory;
+	err_t err;
+
+	if (p->offset > load->file.size ||
+	    p->file_size > load->file.size - p->offset)
+		return load_fail(
+			load, E_FORMAT,
+			"%s %u: 0x%llx bytes at offset 0x%llx, but the "
+			"file has 0x%llx",
+			p->name, p->index, (unsigned long long)p->file_size,
+			(unsigned long long)p->offset,
+			(unsigned long long)load->file.size);
+	if (p->memory_size < p->file_size)
+		return load_fail(
+			load, E_FORMAT,
+			"%s %u: 0x%llx bytes of file for 0x%llx of memory",
+			p->name, p->index, (unsigned long long)p->file_size,
+			(unsigned long long)p->memory_size);
+	if (!is_usable(load, p->address, p->memory_size))
+		return load_fail(
+			load, E_RANGE,
+			"%s %u: 0x%llx bytes at address 0x%llx are not within "
+			"usable memory (0-0x%llx, 0x%llx-0x%llx)",
+			p->name, p->index, (unsigned long long)p->memory_size,
+			(unsigned long long)p->address, LOW_RAM_END,
+			(unsigned long long)HIGH_RAM_START,
+			(unsigned long long)memory->low_size);
+	err = guest_write(memory, p->address, load->file.data + p->offset,
+			  p->file_size);
+	if (!err)
+		err = guest_fill(memory, p->address + p->file_size, 0,
+				 p->memory_size - p->file_size);
+	return err ? err : note_used(load, p->address, p->memory_size);
+}
+
+/* --- which loader --- */
+
+static err_t load_unknown(struct load *load, u64 suspect)
+{
+	if (suspect != ~0ULL)
+		return load_fail(
+			load, E_FORMAT,
+			"the Multiboot header at offset 0x%llx has a "
+			"wrong checksum (loader = flat would not look)",
+			(unsigned long long)suspect);
+	if (load_is_elf(&load->file))
+		return load_fail(load, E_FORMAT,
+				 "an ELF file, but without a Multiboot header "
+				 "in its first %u bytes",
+				 MULTIBOOT_SEARCH);
+	return load_fail(load, E_FORMAT,
+			 "no Multiboot header in its first %u bytes, and with "
+			 "%llu too large for a flat image (at most %llu)",
+			 MULTIBOOT_SEARCH, (unsigned long long)load->file.size,
+			 FLAT_MAX);
+}
+
+static err_t load_auto(struct load *load)
+{
+	u64 offset, suspect;
+
+	if (!load_find_multiboot(&load->file, &offset, &suspect))
+		return load_multiboot(load);
+	if (suspect != ~0ULL || load_is_elf(&load->file) ||
+	    load->file.size > FLAT_MAX)
+		return load_unknown(load, suspect);
+	return load_flat(load);
+}
+
+/* Power-on; all but the first wait to be started by it (SDM 9.4.3). */
+static void reset_vcpus(struct vm *vm)
+{
+	for (unsigned i = 0; i < vm->vcpus; i++) {
+		struct vcpu *vcpu = vm->vcpu[i];
+		struct cpuid_result leaf1;
+
+		state_reset(&vcpu->state, 0);
+		vcpu->valid = vcpu->dirty = STATE_ALL;
+		model_cpuid(vcpu, 1, 0, &leaf1);
+		vcpu->state.gpr[RDX] = leaf1.eax;
+		if (i)
+			vcpu->state.activity = ACTIVITY_WAIT_SIPI;
+	}
+}
+
+err_t load_guest(struct vm *vm)
+{
+	struct load load = {.vm = vm, .file.name = vm->config.kernel};
+
+	reset_vcpus(vm);
+	if (!file_find(vm->config.kernel, &load.file)) {
+		load.file.name = vm->config.kernel;
+		return load_fail(&load, E_NOTFOUND,
+				 "no such file (see `info` for those there "
+				 "are)");
+	}
+	if (!load.file.size)
+		return load_fail(&load, E_FORMAT, "the file is empty");
+	switch (vm->config.loader) {
+	case LOADER_MULTIBOOT:
+		return load_multiboot(&load);
+	case LOADER_FLAT:
+		return load_flat(&load);
+	case LOADER_AUTO:
+		break;
+	}
+	return load_auto(&load);
+}

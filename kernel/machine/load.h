@@ -1,0 +1,81 @@
+/*
+ * Loaders: from a file to a VM that stands before its first instruction. What
+ * they have in common is here: where there is room in guest memory, putting
+ * pieces of a file there with every range checked, and errors that say which
+ * file is wrong, where and how.
+ */
+#ifndef MACHINE_LOAD_H
+#define MACHINE_LOAD_H
+
+#include "files.h"
+#include "lib/error.h"
+#include "lib/types.h"
+
+struct vm;
+
+/*
+ * Guest RAM as PC software expects it: below the place of the extended BIOS
+ * data, above 1 MiB up to the device hole, above 4 GiB. Between the first two
+ * is RAM too, but a PC's is not usable there.
+ */
+#define LOW_RAM_END    0x9fc00ULL
+#define HIGH_RAM_START MIB(1)
+
+#define FLAT_ADDRESS 0x7c00ULL
+#define FLAT_MAX     (LOW_RAM_END - FLAT_ADDRESS)
+
+struct load_range {
+	u64 start, end; /* end is not in it */
+};
+
+#define LOAD_RANGES 32
+
+struct load {
+	struct vm *vm;
+	struct file file; /* the kernel */
+	struct load_range used[LOAD_RANGES];
+	unsigned count;
+};
+
+/* vm->config's kernel and modules; all vCPUs' state, of which the first runs.
+ */
+err_t load_guest(struct vm *vm);
+
+/* One kind each; the file is there and not empty. */
+err_t load_flat(struct load *load);
+err_t load_multiboot(struct load *load);
+
+/* The physical entry address of an ELF file whose segments are now loaded. */
+err_t load_elf(struct load *load, u32 *entry);
+bool load_is_elf(const struct file *file);
+
+#define MULTIBOOT_SEARCH 8192u
+
+/*
+ * The offset of the first valid Multiboot header; else E_NOTFOUND, and in
+ * *suspect that of the first magic number whose checksum is wrong, or ~0.
+ */
+err_t load_find_multiboot(const struct file *file, u64 *offset, u64 *suspect);
+
+/* Logs "VM: FILE: what is wrong" and returns err. */
+err_t load_fail(const struct load *load, err_t err, const char *fmt, ...)
+	PRINTF(3);
+
+/* Some part of the kernel's file; the rest up to memory_size is zeroes. */
+struct load_piece {
+	const char *name; /* "segment" */
+	unsigned index;
+	u64 address;
+	u64 offset, file_size;
+	u64 memory_size;
+};
+err_t load_piece(struct load *load, const struct load_piece *piece);
+
+/*
+ * Finds room that nothing has been loaded to, lowest first: below 1 MiB, then
+ * above, or (high) the other way round. E_NOMEM says who wanted it.
+ */
+err_t load_place(struct load *load, const char *what, u64 size, u64 align,
+		 bool high, u64 *address);
+
+#endif

@@ -1,0 +1,73 @@
+#include "machine/pc.h"
+
+#include "lib/string.h"
+#include "machine/lapic.h"
+#include "machine/load.h"
+#include "machine/ports.h"
+#include "machine/uart.h"
+#include "vm/vm.h"
+
+static void pc_destroy(struct vm *vm)
+{
+	for (unsigned i = 0; i < vm->vcpus; i++)
+		vlapic_destroy(vm->vcpu[i]);
+	uart_destroy(vm);
+	memset(&vm->ports, 0, sizeof(vm->ports));
+	memset(&vm->mmio, 0, sizeof(vm->mmio));
+}
+
+static err_t create_lapics(struct vm *vm)
+{
+	for (unsigned i = 0; i < vm->vcpus; i++) {
+		err_t err = vlapic_create(vm->vcpu[i]);
+
+		if (err)
+			return err;
+		vlapic_reset(vm->vcpu[i]);
+	}
+	return bus_add(&vm->mmio, "lapic", LAPIC_ADDRESS, LAPIC_SIZE,
+		       &vlapic_bus_ops, vm);
+}
+
+static err_t pc_create(struct vm *vm)
+{
+	err_t err = create_lapics(vm);
+
+	if (!err)
+		err = uart_create(vm);
+	if (!err)
+		err = ports_create(vm);
+	if (err)
+		pc_destroy(vm);
+	return err;
+}
+
+/* Every start is a power-on. */
+static err_t pc_load(struct vm *vm)
+{
+	for (unsigned i = 0; i < vm->vcpus; i++)
+		vlapic_reset(vm->vcpu[i]);
+	uart_reset(vm->uart);
+	return load_guest(vm);
+}
+
+void pc_dump(const struct vm *vm)
+{
+	for (unsigned i = 0; i < vm->vcpus; i++)
+		device_dump(&vlapic_description, i, vm->vcpu[i]->lapic);
+	device_dump(&uart_description, 0, vm->uart);
+}
+
+const struct machine pc_machine = {
+	.create = pc_create,
+	.destroy = pc_destroy,
+	.load = pc_load,
+	.init = vlapic_init,
+	.irq_pending = vlapic_pending,
+	.irq_taken = vlapic_taken,
+	.poll = vlapic_poll,
+	.cr8_read = vlapic_cr8_read,
+	.cr8_write = vlapic_cr8_write,
+	.rdmsr = vlapic_rdmsr,
+	.wrmsr = vlapic_wrmsr,
+};

@@ -1,0 +1,16 @@
+/*
+ * The PC that a guest sees, in its first, small form: local APICs, a UART, the
+ * single ports of ports.h, and the loaders. No firmware, no I/O APIC, no PCI
+ * yet.
+ */
+#ifndef MACHINE_PC_H
+#define MACHINE_PC_H
+
+#include "vm/machine.h"
+
+extern const struct machine pc_machine;
+
+/* The devices' state to the log, field by field. The VM must not run. */
+void pc_dump(const struct vm *vm);
+
+#endif

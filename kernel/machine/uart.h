@@ -1,0 +1,41 @@
+/*
+ * The guest's serial port: a 16550A at 0x3f8 (PC16550D data sheet; sections
+ * and tables by that). What it sends goes to the VM's console at once, what is
+ * typed there it receives; there is no line, so nothing is ever lost or late.
+ */
+#ifndef MACHINE_UART_H
+#define MACHINE_UART_H
+
+#include "lib/error.h"
+#include "lib/spinlock.h"
+#include "lib/types.h"
+#include "machine/fields.h"
+
+struct vm;
+
+#define UART_PORT  0x3f8
+#define UART_PORTS 8
+#define UART_FIFO  16
+
+struct uart {
+	struct vm *vm;
+	struct spinlock lock; /* several vCPUs may use the port */
+	u8 ier, fcr, lcr, mcr, scr;
+	u8 lsr; /* OE, BI: until read */
+	u8 msr; /* changes: until read */
+	u8 divisor[2];
+	u8 thre_pending; /* the transmitter's interrupt */
+	u8 rx[UART_FIFO], rx_head, rx_count;
+};
+
+extern const struct device_description uart_description;
+
+/* Onto vm->ports, and into vm->uart. */
+err_t uart_create(struct vm *vm);
+void uart_destroy(struct vm *vm);
+void uart_reset(struct uart *uart);
+
+/* Its interrupt line: for an interrupt controller. */
+bool uart_irq_level(struct uart *uart);
+
+#endif

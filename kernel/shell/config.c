@@ -1,0 +1,493 @@
+#include "shell/config.h"
+
+#include "lib/printf.h"
+#include "lib/string.h"
+
+#define FILE_NAME "godwit.conf"
+
+/* A piece of the text; not terminated. */
+struct slice {
+	const char *at;
+	size_t n;
+};
+
+/* As much of a wrong value as an error shows. */
+#define SHOWN(s) (int)MIN((s).n, 40), (s).at
+
+struct parser {
+	struct config *out;
+	struct vm_config *vm; /* of the section, NULL in [host] */
+	bool in_section;
+	bool host_seen;
+	unsigned line;
+	unsigned section_line;
+	u32 keys_seen; /* bits: places in the section's table */
+	char *error;
+	size_t error_size;
+};
+
+static err_t fail_at(struct parser *p, unsigned line, const char *fmt,
+		     va_list args)
+{
+	int used = snprintf(p->error, p->error_size, FILE_NAME ":%u: ", line);
+
+	if ((size_t)used < p->error_size)
+		vsnprintf(p->error + used, p->error_size - used, fmt, args);
+	return E_FORMAT;
+}
+
+static err_t fail(struct parser *p, const char *fmt, ...) PRINTF(2);
+static err_t fail(struct parser *p, const char *fmt, ...)
+{
+	va_list args;
+	err_t err;
+
+	va_start(args, fmt);
+	err = fail_at(p, p->line, fmt, args);
+	va_end(args);
+	return err;
+}
+
+/* What is missing is the section's fault, not its last line's. */
+static err_t fail_section(struct parser *p, const char *fmt, ...) PRINTF(2);
+static err_t fail_section(struct parser *p, const char *fmt, ...)
+{
+	va_list args;
+	err_t err;
+
+	va_start(args, fmt);
+	err = fail_at(p, p->section_line, fmt, args);
+	va_end(args);
+	return err;
+}
+
+/* --- words --- */
+
+static bool is_blank(char c)
+{
+	return c == ' ' || c == '\t';
+}
+
+static struct slice trim(struct slice s)
+{
+	while (s.n && is_blank(s.at[0])) {
+		s.at++;
+		s.n--;
+	}
+	while (s.n && is_blank(s.at[s.n - 1]))
+		s.n--;
+	return s;
+}
+
+static bool equals(struct slice s, const char *word)
+{
+	return s.n == strlen(word) && !memcmp(s.at, word, s.n);
+}
+
+static bool is_name(struct slice s)
+{
+	for (size_t i = 0; i < s.n; i++) {
+		char c = s.at[i];
+
+		if ((c < 'a' || c > 'z') && (c < 'A' || c > 'Z') &&
+		    (c < '0' || c > '9') && c != '-' && c != '_' && c != '.')
+			return false;
+	}
+	return s.n > 0;
+}
+
+static bool copy(char *to, size_t size, struct slice s)
+{
+	if (s.n >= size)
+		return false;
+	memcpy(to, s.at, s.n);
+	to[s.n] = '\0';
+	return true;
+}
+
+static bool number(struct slice s, u64 *value)
+{
+	char text[32];
+
+	return copy(text, sizeof(text), s) && parse_number(text, value);
+}
+
+/* --- values: each kind writes its field, or says what it expected --- */
+
+struct key {
+	const char *name;
+	err_t (*set)(struct parser *p, const struct key *key, struct slice s,
+		     void *field);
+	u16 offset; /* in struct config or struct vm_config */
+	u16 size;   /* of text */
+	u64 low, high;
+	const char *const *words; /* their places are the values */
+	bool repeats;
+};
+
+static err_t set_text(struct parser *p, const struct key *key, struct slice s,
+		      void *field)
+{
+	if (!copy(field, key->size, s))
+		return fail(p, "%s: %zu characters are too many (at most %u)",
+			    key->name, s.n, key->size - 1);
+	return E_OK;
+}
+
+static err_t set_name(struct parser *p, const struct key *key, struct slice s,
+		      void *field)
+{
+	if (!is_name(s))
+		return fail(p,
+			    "%s: \"%.*s\" is not a name (expected letters, "
+			    "digits and - _ .)",
+			    key->name, SHOWN(s));
+	return set_text(p, key, s, field);
+}
+
+static err_t set_file(struct parser *p, const struct key *key, struct slice s,
+		      void *field)
+{
+	if (!s.n)
+		return fail(p, "%s: no file (expected like guests/hello.elf)",
+			    key->name);
+	return set_text(p, key, s, field);
+}
+
+static err_t set_size(struct parser *p, const struct key *key, struct slice s,
+		      void *field)
+{
+	u64 value;
+
+	if (!number(s, &value) || value < key->low)
+		return fail(p,
+			    "%s: \"%.*s\" is not a size (expected like 64M, at "
+			    "least %lluM)",
+			    key->name, SHOWN(s),
+			    (unsigned long long)(key->low >> 20));
+	if (value > key->high || (value & PAGE_MASK))
+		return fail(p,
+			    "%s: %.*s is not possible (expected a multiple of "
+			    "4K, at most %lluG)",
+			    key->name, SHOWN(s),
+			    (unsigned long long)(key->high >> 30));
+	memcpy(field, &value, sizeof(value));
+	return E_OK;
+}
+
+static err_t set_number(struct parser *p, const struct key *key, struct slice s,
+			void *field)
+{
+	unsigned value;
+	u64 n;
+
+	if (!number(s, &n) || n < key->low || n > key->high)
+		return fail(p, "%s: \"%.*s\" is not a number from %u to %u",
+			    key->name, SHOWN(s), (unsigned)key->low,
+			    (unsigned)key->high);
+	value = n;
+	memcpy(field, &value, sizeof(value));
+	return E_OK;
+}
+
+/* The words, for an error: "auto, multiboot or flat". */
+static void list_words(const char *const *words, char *text, size_t size)
+{
+	size_t used = 0;
+
+	for (unsigned i = 0; words[i] && used < size; i++)
+		used += snprintf(text + used, size - used, "%s%s",
+				 !i		? ""
+				 : words[i + 1] ? ", "
+						: " or ",
+				 words[i]);
+}
+
+static err_t set_word(struct parser *p, const struct key *key, struct slice s,
+		      void *field)
+{
+	char list[80];
+	unsigned value;
+
+	for (value = 0; key->words[value]; value++)
+		if (equals(s, key->words[value]))
+			break;
+	if (!key->words[value]) {
+		list_words(key->words, list, sizeof(list));
+		return fail(p, "%s: \"%.*s\" is unknown (expected %s)",
+			    key->name, SHOWN(s), list);
+	}
+	memcpy(field, &value, sizeof(value));
+	return E_OK;
+}
+
+static err_t set_flag(struct parser *p, const struct key *key, struct slice s,
+		      void *field)
+{
+	unsigned value = 0;
+	err_t err = set_word(p, key, s, &value);
+
+	if (!err)
+		*(bool *)field = value;
+	return err;
+}
+
+static err_t set_module(struct parser *p, const struct key *key, struct slice s,
+			void *field)
+{
+	struct vm_config *vm = p->vm;
+
+	if (vm->modules == VM_MODULES)
+		return fail(p, "%s: too many modules (at most %u)", key->name,
+			    VM_MODULES);
+	return set_file(p, key, s, vm->module[vm->modules++]);
+}
+
+/* An initrd is the first module, wherever its line is. */
+static err_t set_initrd(struct parser *p, const struct key *key, struct slice s,
+			void *field)
+{
+	struct vm_config *vm = p->vm;
+
+	if (vm->modules == VM_MODULES)
+		return fail(p, "%s: too many modules (at most %u)", key->name,
+			    VM_MODULES);
+	memmove(vm->module[1], vm->module[0],
+		vm->modules++ * sizeof(vm->module[0]));
+	return set_file(p, key, s, vm->module[0]);
+}
+
+/* --- the keys --- */
+
+static const char *const log_words[] = {"debug", "info", "warn", "error", NULL};
+static const char *const idle_words[] = {"wait", "exit", NULL};
+static const char *const loader_words[] = {"auto", "multiboot", "flat", NULL};
+static const char *const flag_words[] = {"no", "yes", NULL};
+
+_Static_assert(LOG_DEBUG == 0 && LOG_ERROR == 3, "log_words' order");
+_Static_assert(ON_IDLE_WAIT == 0 && ON_IDLE_EXIT == 1, "idle_words' order");
+_Static_assert(LOADER_AUTO == 0 && LOADER_FLAT == 2, "loader_words' order");
+_Static_assert(sizeof(enum log_level) == sizeof(unsigned) &&
+		       sizeof(enum loader_kind) == sizeof(unsigned) &&
+		       sizeof(enum on_idle) == sizeof(unsigned) &&
+		       sizeof(int) == sizeof(unsigned),
+	       "set_word and set_number write an unsigned");
+
+#define HOST(member) .offset = offsetof(struct config, member)
+#define VM(member)   .offset = offsetof(struct vm_config, member)
+
+static const struct key host_keys[] = {
+	{"name", set_name, HOST(name), .size = VM_NAME_MAX},
+	{"log", set_word, HOST(log), .words = log_words},
+	{"run", set_text, HOST(run), .size = CONFIG_RUN_MAX},
+	{"on-idle", set_word, HOST(on_idle), .words = idle_words},
+	{NULL},
+};
+
+static const struct key vm_keys[] = {
+	{"memory", set_size, VM(memory), .low = VM_MEMORY_MIN,
+	 .high = CONFIG_MEMORY_MAX},
+	{"cpus", set_number, VM(cpus), .low = 1, .high = VM_VCPUS},
+	{"kernel", set_file, VM(kernel), .size = VM_TEXT_MAX},
+	{"initrd", set_initrd, .size = VM_TEXT_MAX},
+	{"module", set_module, .size = VM_TEXT_MAX, .repeats = true},
+	{"cmdline", set_text, VM(cmdline), .size = VM_TEXT_MAX},
+	{"loader", set_word, VM(loader), .words = loader_words},
+	{"autostart", set_flag, VM(autostart), .words = flag_words},
+	{"cpu", set_number, VM(host_cpu), .high = CONFIG_CPU_MAX},
+	{NULL},
+};
+
+static err_t unknown_key(struct parser *p, const struct key *keys,
+			 struct slice name)
+{
+	const char *words[ARRAY_LEN(vm_keys) + 1];
+	char list[120];
+	unsigned n = 0;
+
+	for (; keys[n].name; n++)
+		words[n] = keys[n].name;
+	words[n] = NULL;
+	list_words(words, list, sizeof(list));
+	return fail(p, "%.*s: no such key in %s (expected %s)", SHOWN(name),
+		    p->vm ? "a VM" : "[host]", list);
+}
+
+static err_t set_key(struct parser *p, struct slice name, struct slice value)
+{
+	const struct key *keys = p->vm ? vm_keys : host_keys;
+	u8 *base = p->vm ? (u8 *)p->vm : (u8 *)p->out;
+	unsigned i = 0;
+
+	while (keys[i].name && !equals(name, keys[i].name))
+		i++;
+	if (!keys[i].name)
+		return unknown_key(p, keys, name);
+	if ((p->keys_seen & BIT(i)) && !keys[i].repeats)
+		return fail(p, "%s: given twice", keys[i].name);
+	p->keys_seen |= BIT(i);
+	return keys[i].set(p, &keys[i], value, base + keys[i].offset);
+}
+
+/* --- sections --- */
+
+static err_t end_section(struct parser *p)
+{
+	if (p->vm && !p->vm->kernel[0])
+		return fail_section(p,
+				    "[vm %s]: no kernel (expected a line like "
+				    "kernel = guests/hello.elf)",
+				    p->vm->name);
+	return E_OK;
+}
+
+static void begin_section(struct parser *p, struct vm_config *vm)
+{
+	p->vm = vm;
+	p->in_section = true;
+	p->keys_seen = 0;
+	p->section_line = p->line;
+}
+
+static err_t begin_host(struct parser *p)
+{
+	if (p->host_seen)
+		return fail(p, "[host]: given twice");
+	p->host_seen = true;
+	begin_section(p, NULL);
+	return E_OK;
+}
+
+static err_t begin_vm(struct parser *p, struct slice name)
+{
+	struct config *out = p->out;
+	struct vm_config *vm = &out->vm[out->vms];
+
+	if (!is_name(name))
+		return fail(p,
+			    "[vm %.*s]: not a name (expected letters, digits "
+			    "and - _ .)",
+			    SHOWN(name));
+	if (name.n >= VM_NAME_MAX)
+		return fail(p,
+			    "[vm %.*s]: %zu characters are too many (at most "
+			    "%u)",
+			    SHOWN(name), name.n, VM_NAME_MAX - 1);
+	for (unsigned i = 0; i < out->vms; i++)
+		if (equals(name, out->vm[i].name))
+			return fail(p, "[vm %.*s]: given twice", SHOWN(name));
+	if (out->vms == VMS_MAX)
+		return fail(p, "[vm %.*s]: too many VMs (at most %u)",
+			    SHOWN(name), VMS_MAX);
+	out->vms++;
+	copy(vm->name, sizeof(vm->name), name);
+	vm->memory = MIB(64);
+	vm->cpus = 1;
+	vm->autostart = true;
+	vm->host_cpu = -1;
+	begin_section(p, vm);
+	return E_OK;
+}
+
+static err_t parse_section(struct parser *p, struct slice s)
+{
+	struct slice inner;
+	err_t err = end_section(p);
+
+	if (err)
+		return err;
+	if (s.n < 2 || s.at[s.n - 1] != ']')
+		return fail(p, "%.*s: the section has no ] at its end",
+			    SHOWN(s));
+	inner = trim((struct slice){s.at + 1, s.n - 2});
+	if (equals(inner, "host"))
+		return begin_host(p);
+	if (inner.n > 2 && !memcmp(inner.at, "vm", 2) && is_blank(inner.at[2]))
+		return begin_vm(
+			p, trim((struct slice){inner.at + 2, inner.n - 2}));
+	return fail(p, "%.*s: no such section (expected [host] or [vm NAME])",
+		    SHOWN(s));
+}
+
+/* --- lines --- */
+
+/* Cuts a comment off: a # at the start or after a blank. */
+static struct slice strip_comment(struct slice s)
+{
+	for (size_t i = 0; i < s.n; i++)
+		if (s.at[i] == '#' && (!i || is_blank(s.at[i - 1])))
+			s.n = i;
+	return trim(s);
+}
+
+static err_t check_text(struct parser *p, struct slice s)
+{
+	for (size_t i = 0; i < s.n; i++) {
+		u8 c = s.at[i];
+
+		if ((c < ' ' && c != '\t') || c >= 0x7f)
+			return fail(p,
+				    "byte 0x%02x in column %zu (expected plain "
+				    "text)",
+				    c, i + 1);
+	}
+	return E_OK;
+}
+
+static err_t parse_line(struct parser *p, struct slice line)
+{
+	struct slice s = strip_comment(line), name = s, value;
+	size_t equal = 0;
+	err_t err =
+		check_text(p, (struct slice){line.at, s.at + s.n - line.at});
+
+	if (err || !s.n)
+		return err;
+	if (s.at[0] == '[')
+		return parse_section(p, s);
+	while (equal < s.n && s.at[equal] != '=')
+		equal++;
+	if (equal == s.n)
+		return fail(p, "\"%.*s\" is no setting (expected key = value)",
+			    SHOWN(s));
+	name.n = equal;
+	value = (struct slice){s.at + equal + 1, s.n - equal - 1};
+	if (!p->in_section)
+		return fail(p,
+			    "%.*s: before any section (expected [host] or [vm "
+			    "NAME] first)",
+			    SHOWN(trim(name)));
+	return set_key(p, trim(name), trim(value));
+}
+
+/* Editors may have put a byte order mark in front. */
+static size_t skip_mark(const char *text, size_t size)
+{
+	return size >= 3 && !memcmp(text, "\xef\xbb\xbf", 3) ? 3 : 0;
+}
+
+err_t config_parse(const char *text, size_t size, struct config *out,
+		   char *error, size_t error_size)
+{
+	struct parser p = {
+		.out = out, .error = error, .error_size = error_size};
+
+	memset(out, 0, sizeof(*out));
+	copy_string(out->name, sizeof(out->name), "godwit");
+	out->log = LOG_INFO;
+	for (size_t at = skip_mark(text, size); at < size; at++) {
+		struct slice line = {text + at, 0};
+		err_t err;
+
+		while (at < size && text[at] != '\n')
+			at++;
+		line.n = text + at - line.at;
+		if (line.n && line.at[line.n - 1] == '\r')
+			line.n--;
+		p.line++;
+		err = parse_line(&p, line);
+		if (err)
+			return err;
+	}
+	return end_section(&p);
+}

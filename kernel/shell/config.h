@@ -1,0 +1,55 @@
+/*
+ * The configuration file, godwit.conf:
+ *
+ *	# A comment begins a line or follows a blank.
+ *	[host]
+ *	name = alpha		# letters, digits, - _ .
+ *	log = info		# or debug, warn, error
+ *	run = vm list; info	# shell commands at start
+ *	on-idle = wait		# or exit: when every autostarted VM has ended
+ *
+ *	[vm hello]
+ *	kernel = guests/hello.elf	# the only key a VM must have
+ *	memory = 64M
+ *	cpus = 1
+ *	initrd = FILE words		# a module, the first; once
+ *	module = FILE words		# may repeat
+ *	cmdline = words
+ *	loader = auto			# or multiboot, flat
+ *	autostart = yes			# or no
+ *	cpu = 1				# host CPU; left out: spread
+ *
+ * What is not given is as shown, text is empty, the host is called godwit. The
+ * parser touches nothing but its arguments.
+ */
+#ifndef SHELL_CONFIG_H
+#define SHELL_CONFIG_H
+
+#include "lib/error.h"
+#include "lib/log.h"
+#include "lib/types.h"
+#include "vm/vm.h"
+
+#define CONFIG_RUN_MAX	  512
+#define CONFIG_MEMORY_MAX GIB(512)
+#define CONFIG_CPU_MAX	  255
+
+enum on_idle { ON_IDLE_WAIT, ON_IDLE_EXIT };
+
+struct config {
+	char name[VM_NAME_MAX];
+	enum log_level log;
+	char run[CONFIG_RUN_MAX];
+	enum on_idle on_idle;
+	struct vm_config vm[VMS_MAX];
+	unsigned vms;
+};
+
+/*
+ * E_FORMAT: *out is void, and error says which line and key are wrong and what
+ * was expected ("godwit.conf:12: memory: ..."). An empty text is well-formed.
+ */
+err_t config_parse(const char *text, size_t size, struct config *out,
+		   char *error, size_t error_size);
+
+#endif
