@@ -162,15 +162,13 @@ static err_t set_size(struct parser *p, const struct key *key, struct slice s,
 	if (!number(s, &value) || value < key->low)
 		return fail(p,
 			    "%s: \"%.*s\" is not a size (expected like 64M, at "
-			    "least %lluM)",
-			    key->name, SHOWN(s),
-			    (unsigned long long)(key->low >> 20));
+			    "least %luM)",
+			    key->name, SHOWN(s), (key->low >> 20));
 	if (value > key->high || (value & PAGE_MASK))
 		return fail(p,
 			    "%s: %.*s is not possible (expected a multiple of "
-			    "4K, at most %lluG)",
-			    key->name, SHOWN(s),
-			    (unsigned long long)(key->high >> 30));
+			    "4K, at most %luG)",
+			    key->name, SHOWN(s), (key->high >> 30));
 	memcpy(field, &value, sizeof(value));
 	return E_OK;
 }
@@ -361,7 +359,7 @@ static err_t begin_host(struct parser *p)
 static err_t begin_vm(struct parser *p, struct slice name)
 {
 	struct config *out = p->out;
-	struct vm_config *vm = &out->vm[out->vms];
+	struct vm_config *vm = &out->vm[out->vm_count];
 
 	if (!is_name(name))
 		return fail(p,
@@ -373,13 +371,13 @@ static err_t begin_vm(struct parser *p, struct slice name)
 			    "[vm %.*s]: %zu characters are too many (at most "
 			    "%u)",
 			    SHOWN(name), name.n, VM_NAME_MAX - 1);
-	for (unsigned i = 0; i < out->vms; i++)
+	for (unsigned i = 0; i < out->vm_count; i++)
 		if (equals(name, out->vm[i].name))
 			return fail(p, "[vm %.*s]: given twice", SHOWN(name));
-	if (out->vms == VMS_MAX)
+	if (out->vm_count == VMS_MAX)
 		return fail(p, "[vm %.*s]: too many VMs (at most %u)",
 			    SHOWN(name), VMS_MAX);
-	out->vms++;
+	out->vm_count++;
 	copy(vm->name, sizeof(vm->name), name);
 	vm->memory = MIB(64);
 	vm->cpus = 1;
@@ -466,15 +464,20 @@ static size_t skip_mark(const char *text, size_t size)
 	return size >= 3 && !memcmp(text, "\xef\xbb\xbf", 3) ? 3 : 0;
 }
 
+void config_defaults(struct config *out)
+{
+	memset(out, 0, sizeof(*out));
+	copy_string(out->name, sizeof(out->name), "godwit");
+	out->log = LOG_INFO;
+}
+
 err_t config_parse(const char *text, size_t size, struct config *out,
 		   char *error, size_t error_size)
 {
 	struct parser p = {
 		.out = out, .error = error, .error_size = error_size};
 
-	memset(out, 0, sizeof(*out));
-	copy_string(out->name, sizeof(out->name), "godwit");
-	out->log = LOG_INFO;
+	config_defaults(out);
 	for (size_t at = skip_mark(text, size); at < size; at++) {
 		struct slice line = {text + at, 0};
 		err_t err;
