@@ -27,6 +27,8 @@
 #include "vm/sched.h"
 #include "vm/vm.h"
 
+#define POLL_NS (10 * NS_PER_MS) /* of a console without an interrupt */
+
 struct config config;
 
 /* Called by entry.S. */
@@ -214,13 +216,16 @@ static void report_first_entry(void)
 }
 
 /* The first CPU's work between the guests' turns. */
-static void serve(void)
+static u64 serve(void)
 {
 	report_first_entry();
 	shell_poll();
 	if (config.on_idle == ON_IDLE_EXIT && !shell_scripted() &&
 	    !command_waiting())
 		end_when_idle();
+	if (shell_scripted() && !command_waiting())
+		return 0;
+	return serial_irq() < 0 ? rdtsc() + ns_to_tsc(POLL_NS) : ~0ULL;
 }
 
 void kernel_main(const struct boot_info *info)

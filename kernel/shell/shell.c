@@ -109,10 +109,14 @@ static void key(int c)
 /* The next command of the script, up to its ';'. */
 static void script_step(void)
 {
-	const char *end = strchr(script, ';');
-	size_t n = end ? (size_t)(end - script) : strlen(script);
 	char text[LINE_MAX + 1];
+	const char *end;
+	size_t n;
 
+	while (*script == ' ')
+		script++;
+	end = strchr(script, ';');
+	n = end ? (size_t)(end - script) : strlen(script);
 	n = MIN(n, LINE_MAX);
 	memcpy(text, script, n);
 	text[n] = '\0';

@@ -124,10 +124,10 @@ static u64 turn_end(const struct runner *runner, u64 now)
 	return now + ns_to_tsc(busy > 1 ? TURN_NS : LONGEST_NS);
 }
 
-bool sched_turn(void)
+bool sched_turn(u64 wanted)
 {
 	struct runner *runner = this_runner();
-	u64 deadline = rdtsc() + ns_to_tsc(LONGEST_NS);
+	u64 deadline = MIN(wanted, rdtsc() + ns_to_tsc(LONGEST_NS));
 	bool ran = false;
 
 	for (unsigned i = 0; i < SLOTS; i++) {
@@ -144,12 +144,12 @@ bool sched_turn(void)
 	return ran;
 }
 
-void sched_loop(void (*serve)(void))
+void sched_loop(u64 (*serve)(void))
 {
 	for (;;) {
-		if (serve)
-			serve();
-		if (sched_turn())
+		u64 wanted = serve ? serve() : ~0ULL;
+
+		if (sched_turn(wanted) || wanted <= rdtsc())
 			cpu_take_interrupts();
 		else
 			cpu_idle();
@@ -203,7 +203,7 @@ void sched_notify(struct vcpu *vcpu)
 static void wait_for_cpu(unsigned cpu)
 {
 	if (cpu == this_cpu()->id)
-		sched_turn();
+		sched_turn(0);
 	else
 		cpu_relax();
 }

@@ -11,11 +11,18 @@
 
 struct vcpu;
 
-/* The loop of every CPU. serve: the first CPU's other work, between turns. */
-void sched_loop(void (*serve)(void)) NORETURN;
+/*
+ * The loop of every CPU. serve: the first CPU's other work between turns; it
+ * returns the TSC at which it wants to be called again, ~0: when an interrupt
+ * has come.
+ */
+void sched_loop(u64 (*serve)(void)) NORETURN;
 
-/* One pass of the loop, for the first CPU while it waits for something. */
-bool sched_turn(void);
+/*
+ * One turn for each vCPU of this CPU. False: none had anything to do, and the
+ * timer is set for the first that will, or for `wanted`.
+ */
+bool sched_turn(u64 wanted);
 
 /*
  * Puts a vCPU on a host CPU (-1: the one with the fewest) and lets it run.

@@ -16,7 +16,7 @@
 #include "vm/shootdown.h"
 
 #define RIG_TABLES 0x10000 /* PML4 or PDPT, PDPT, PD */
-#define RIG_ALIAS  GIB(4)  /* beyond anything that is mapped */
+#define RIG_ALIAS  GIB(3)  /* the device hole: nothing is mapped there */
 
 const char *rig_why(const char *fmt, ...)
 {
@@ -40,6 +40,7 @@ err_t rig_make(struct rig *rig)
 	copy_string(rig->vm->config.name, VM_NAME_MAX, "selftest");
 	rig->vm->config.memory = MIB(4);
 	rig->vm->config.cpus = 1;
+	rig->vm->index = VMS_MAX; /* no other VM's tags */
 	rig->vm->tsc_base = rdtsc();
 	err = vm_build_bare(rig->vm);
 	if (!err)
@@ -143,7 +144,7 @@ void rig_state(struct rig *rig, enum cpu_mode mode)
 	fill_registers(s);
 	s->cr0 = CR0_ET | CR0_NE;
 	if (mode == MODE_REAL) {
-		s->seg[CS] = (struct segment){0, SEG_P | SEG_S | 11, 0xffff, 0};
+		s->seg[CS] = (struct segment){0, SEG_P | SEG_S | 3, 0xffff, 0};
 	} else {
 		fill_segments(s, mode);
 		s->cr0 |= CR0_PE | CR0_WP;

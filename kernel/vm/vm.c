@@ -119,10 +119,13 @@ err_t vm_resume(struct vm *vm)
 	return E_OK;
 }
 
+/* And the first CPU may be halted, waiting for this. */
 static void request_stop(struct vm *vm)
 {
 	for (unsigned i = 0; i < vm->vcpus; i++)
 		vcpu_kick(vm->vcpu[i], REQUEST_STOP);
+	if (this_cpu()->id != 0)
+		cpu_kick(cpu_by_id(0));
 }
 
 void vm_end(struct vm *vm, u32 status)
