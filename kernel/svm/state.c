@@ -83,7 +83,8 @@ static void put_control(struct vcpu *vcpu, struct vmcb *vmcb)
 	const struct vcpu_state *s = &vcpu->state;
 
 	vmcb->cr0 = s->cr0;
-	vmcb->cr2 = s->cr2;
+	/* Bochs 2.7 reads CR2 from the VMCB and then forgets to load it. */
+	write_cr2(vmcb->cr2 = s->cr2);
 	vmcb->cr3 = s->cr3;
 	vmcb->cr4 = s->cr4;
 	vmcb->efer = s->efer | EFER_SVME;

@@ -276,6 +276,7 @@ static void svm_attach(struct vcpu *vcpu)
 	ASSERT(!sc->vcpu);
 	sc->vcpu = vcpu;
 	svm->vmcb->clean = 0;
+	write_cr2(vcpu->state.cr2); /* see put_control() */
 	/* This CPU may hold translations from the vCPU's earlier visits. */
 	if (moved || vcpu->flushed != vcpu->vm->slpt.narrowed)
 		svm_flush(vcpu);
@@ -328,6 +329,7 @@ static void svm_enter(struct vcpu *vcpu)
 	vmcb->clean = ~0ULL;
 	vcpu->state.pending.kind = EVENT_NONE;
 	vcpu->valid = STATE_CORE;
+	vcpu->state.gpr[RAX] = vmcb->rax;
 	svm_get_core(vcpu);
 	if (unlikely(svm->after))
 		svm_after_exit(vcpu);

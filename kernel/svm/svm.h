@@ -79,7 +79,6 @@ static inline void svm_get_core(struct vcpu *vcpu)
 	const struct vmcb *vmcb = ((struct svm_vcpu *)vcpu->hw)->vmcb;
 	struct vcpu_state *s = &vcpu->state;
 
-	s->gpr[RAX] = vmcb->rax;
 	s->gpr[RSP] = vmcb->rsp;
 	s->rip = vmcb->rip;
 	s->rflags = vmcb->rflags;

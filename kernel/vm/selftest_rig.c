@@ -168,9 +168,11 @@ static const struct {
 		offsetof(struct vcpu_state, member),             \
 			sizeof(((struct vcpu_state *)0)->member) \
 	}
-	KEEP(gpr),	KEEP(xsave),	     KEEP(xcr0),	  KEEP(tsc_aux),
-	KEEP(dr),	KEEP(cr8),	     KEEP(tsc),		  KEEP(pending),
-	KEEP(reserved), KEEP(gdtr.reserved), KEEP(idtr.reserved),
+	KEEP(gpr),	     KEEP(xsave),    KEEP(xcr0),
+	KEEP(tsc_aux),	     KEEP(dr),	     KEEP(cr8),
+	KEEP(tsc),	     KEEP(pending),  KEEP(nmi_blocked),
+	KEEP(activity),	     KEEP(reserved), KEEP(gdtr.reserved),
+	KEEP(idtr.reserved),
 #undef KEEP
 };
 
@@ -197,6 +199,13 @@ void rig_detach(struct rig *rig)
 	vcpu_need(rig->vcpu, STATE_ALL);
 	context_save(rig->vcpu);
 	engine->detach(rig->vcpu);
+}
+
+void rig_settle(struct rig *rig)
+{
+	rig_attach(rig);
+	rig_detach(rig);
+	rig->vcpu->dirty = STATE_ALL;
 }
 
 enum exit_reason rig_run(struct rig *rig)
