@@ -359,7 +359,7 @@ static err_t begin_host(struct parser *p)
 static err_t begin_vm(struct parser *p, struct slice name)
 {
 	struct config *out = p->out;
-	struct vm_config *vm = &out->vm[out->vm_count];
+	struct vm_config *vm = &out->vm[out->vms];
 
 	if (!is_name(name))
 		return fail(p,
@@ -371,13 +371,13 @@ static err_t begin_vm(struct parser *p, struct slice name)
 			    "[vm %.*s]: %zu characters are too many (at most "
 			    "%u)",
 			    SHOWN(name), name.n, VM_NAME_MAX - 1);
-	for (unsigned i = 0; i < out->vm_count; i++)
+	for (unsigned i = 0; i < out->vms; i++)
 		if (equals(name, out->vm[i].name))
 			return fail(p, "[vm %.*s]: given twice", SHOWN(name));
-	if (out->vm_count == VMS_MAX)
+	if (out->vms == VMS_MAX)
 		return fail(p, "[vm %.*s]: too many VMs (at most %u)",
 			    SHOWN(name), VMS_MAX);
-	out->vm_count++;
+	out->vms++;
 	copy(vm->name, sizeof(vm->name), name);
 	vm->memory = MIB(64);
 	vm->cpus = 1;
@@ -464,20 +464,15 @@ static size_t skip_mark(const char *text, size_t size)
 	return size >= 3 && !memcmp(text, "\xef\xbb\xbf", 3) ? 3 : 0;
 }
 
-void config_defaults(struct config *out)
-{
-	memset(out, 0, sizeof(*out));
-	copy_string(out->name, sizeof(out->name), "godwit");
-	out->log = LOG_INFO;
-}
-
 err_t config_parse(const char *text, size_t size, struct config *out,
 		   char *error, size_t error_size)
 {
 	struct parser p = {
 		.out = out, .error = error, .error_size = error_size};
 
-	config_defaults(out);
+	memset(out, 0, sizeof(*out));
+	copy_string(out->name, sizeof(out->name), "godwit");
+	out->log = LOG_INFO;
 	for (size_t at = skip_mark(text, size); at < size; at++) {
 		struct slice line = {text + at, 0};
 		err_t err;

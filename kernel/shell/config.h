@@ -42,11 +42,8 @@ struct config {
 	char run[CONFIG_RUN_MAX];
 	enum on_idle on_idle;
 	struct vm_config vm[VMS_MAX];
-	unsigned vm_count;
+	unsigned vms;
 };
-
-/* Without a file: no VMs, and what the host's keys are when not given. */
-void config_defaults(struct config *out);
 
 /*
  * E_FORMAT: *out is void, and error says which line and key are wrong and what

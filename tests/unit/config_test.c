@@ -53,9 +53,9 @@ TEST(empty_has_the_defaults)
 	CHECK_EQ(config.log, LOG_INFO);
 	CHECK_STR(config.run, "");
 	CHECK_EQ(config.on_idle, ON_IDLE_WAIT);
-	CHECK_EQ(config.vm_count, 0);
+	CHECK_EQ(config.vms, 0);
 	good("\n\n# nothing\n   \n\t# at all");
-	CHECK_EQ(config.vm_count, 0);
+	CHECK_EQ(config.vms, 0);
 }
 
 TEST(every_key)
@@ -82,7 +82,7 @@ TEST(every_key)
 	CHECK_EQ(config.log, LOG_DEBUG);
 	CHECK_STR(config.run, "vm list; exits");
 	CHECK_EQ(config.on_idle, ON_IDLE_EXIT);
-	CHECK_EQ(config.vm_count, 1);
+	CHECK_EQ(config.vms, 1);
 	CHECK_STR(vm->name, "hello-1.x_Y");
 	CHECK_EQ(vm->memory, MIB(48));
 	CHECK_EQ(vm->cpus, 8);
@@ -135,7 +135,7 @@ TEST(blanks_ends_of_line_and_comments)
 	     "# third \x01\xff\r\n"
 	     "[vm b] #c]\n"
 	     "kernel=k#1");
-	CHECK_EQ(config.vm_count, 2);
+	CHECK_EQ(config.vms, 2);
 	CHECK_STR(config.vm[0].kernel, "k");
 	CHECK_STR(config.vm[0].cmdline, "spaced   out");
 	CHECK_STR(config.vm[1].kernel, "k#1");
@@ -144,7 +144,7 @@ TEST(blanks_ends_of_line_and_comments)
 TEST(byte_order_mark)
 {
 	good("\xef\xbb\xbf" VM_LINES);
-	CHECK_EQ(config.vm_count, 1);
+	CHECK_EQ(config.vms, 1);
 	bad("\xef\xbb" VM_LINES,
 	    "godwit.conf:1: byte 0xef in column 1 (expected plain text)");
 }
@@ -177,7 +177,7 @@ TEST(many_vms)
 		used += snprintf(text + used, sizeof(text) - used,
 				 "[vm v%u]\nkernel=k%u\n", i, i);
 	good(text);
-	CHECK_EQ(config.vm_count, VMS_MAX);
+	CHECK_EQ(config.vms, VMS_MAX);
 	CHECK_STR(config.vm[VMS_MAX - 1].kernel, "k31");
 	snprintf(text + used, sizeof(text) - used, "[vm more]\nkernel=k\n");
 	bad(text, "godwit.conf:65: [vm more]: too many VMs (at most 32)");
@@ -401,8 +401,8 @@ TEST(mutated_files)
 			CHECK(!strncmp(error, "godwit.conf:", 12));
 		else
 			CHECK_STR(error, "");
-		CHECK(config.vm_count <= VMS_MAX);
-		for (unsigned n = 0; n < config.vm_count; n++)
+		CHECK(config.vms <= VMS_MAX);
+		for (unsigned n = 0; n < config.vms; n++)
 			CHECK(config.vm[n].modules <= VM_MODULES);
 	}
 }

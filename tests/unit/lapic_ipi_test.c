@@ -270,8 +270,12 @@ TEST(ipi_between_modes)
 	CHECK_EQ(receivers(0), 0x4);
 	send(TO(0xff) | FIXED);
 	CHECK_EQ(receivers(0), 0xf);
+	cpu = vm->vcpu[3];
+	put(APIC_LDR, 0x01000000);
 	cpu = vm->vcpu[2];
 	CHECK_EQ(x2_put(APIC_ICR, TO(3) | FIXED), E_OK);
+	CHECK_EQ(receivers(0), 0x8);
+	CHECK_EQ(x2_put(APIC_ICR, TO(0x01) | ICR_LOGICAL | FIXED), E_OK);
 	CHECK_EQ(receivers(0), 0x8);
 	CHECK_EQ(x2_put(APIC_ICR, TO(0x101) | ICR_LOGICAL | FIXED), E_OK);
 	CHECK_EQ(receivers(0), 0x0);
