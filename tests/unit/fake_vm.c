@@ -67,7 +67,9 @@ void vm_end(struct vm *vm, u32 status)
 	fake_status = status;
 }
 
-/* --- memory: "physical" addresses are pointers without the direct map --- */
+/* --- memory: "physical" addresses are pointers --- */
+
+u64 host_phys_offset;
 
 void *kmalloc(size_t size)
 {

@@ -177,6 +177,10 @@ TEST(ipi_nmi_init_startup)
 	CHECK_EQ(receivers(REQUEST_NMI), 0x4);
 	send(TO(0xff) | OTHERS | DELIVER_NMI << 8);
 	CHECK_EQ(receivers(REQUEST_NMI), 0xe);
+	send(SELF | DELIVER_NMI << 8);
+	CHECK_EQ(receivers(REQUEST_NMI), 0x1);
+	send(ALL | DELIVER_NMI << 8);
+	CHECK_EQ(receivers(REQUEST_NMI), 0xf);
 	send(TO(3) | ICR_ASSERT | ICR_LEVEL | DELIVER_INIT << 8);
 	CHECK_EQ(receivers(REQUEST_INIT), 0x8);
 	send(TO(3) | ICR_ASSERT | DELIVER_INIT << 8);
@@ -199,7 +203,6 @@ TEST(ipi_nmi_init_startup)
 TEST(ipi_that_cannot_be)
 {
 	static const u64 cases[] = {
-		SELF | DELIVER_NMI << 8,
 		SELF | DELIVER_INIT << 8 | ICR_ASSERT,
 		SELF | DELIVER_STARTUP << 8 | 8,
 		ALL | DELIVER_INIT << 8 | ICR_ASSERT,
