@@ -194,6 +194,9 @@ err_t vmx_choose(const struct vmx_msrs *msrs, struct vmx_caps *caps,
 	err = grant(msrs, on, out);
 	if (err)
 		return err;
+	/* Saving a timer that is off is not allowed (27.2.1.2). */
+	if (!(on[PIN] & PIN_PREEMPTION_TIMER))
+		on[EXIT] &= ~EXITC_SAVE_TIMER;
 	caps->msrs = *msrs;
 	caps->revision = BASIC_REVISION(msrs->basic);
 	caps->pin = control(msrs->pin, on[PIN]);
