@@ -14,22 +14,6 @@
 /* --- core: RIP, RSP, RFLAGS, what holds events back --------------------------
  */
 
-void vmx_get_core(struct vcpu *vcpu)
-{
-	struct vmx_vcpu *vmx = vcpu->hw;
-	struct vcpu_state *s = &vcpu->state;
-
-	s->rip = vmx->rip = vmread(GUEST_RIP);
-	s->gpr[RSP] = vmx->rsp = vmread(GUEST_RSP);
-	s->rflags = vmx->rflags = vmread(GUEST_RFLAGS);
-	vmx->interruptibility = vmread(GUEST_INTERRUPTIBILITY);
-	s->shadow = vmx->interruptibility & (SHADOW_STI | SHADOW_MOV_SS);
-	s->nmi_blocked = !!(vmx->interruptibility & INTERRUPTIBILITY_NMI);
-	/* Only an entry into another activity can come back with one. */
-	if (unlikely(vmx->activity != ACTIVITY_RUN))
-		s->activity = vmx->activity = vmread(GUEST_ACTIVITY);
-}
-
 _Static_assert(SHADOW_STI == INTERRUPTIBILITY_STI &&
 		       SHADOW_MOV_SS == INTERRUPTIBILITY_MOV_SS,
 	       "the shadow's bits are the processor's own");
@@ -274,9 +258,10 @@ static void get_fetch(struct vcpu *vcpu)
 
 void vmx_get(struct vcpu *vcpu, u32 groups)
 {
-	const struct vmx_vcpu *vmx = vcpu->hw;
+	struct vmx_vcpu *vmx = vcpu->hw;
 
 	if (groups & STATE_CORE) {
+		vmx->interruptibility = ~0u; /* unknown */
 		vmx_get_core(vcpu);
 		vcpu->state.activity = vmx->activity;
 	}
@@ -292,12 +277,9 @@ void vmx_get(struct vcpu *vcpu, u32 groups)
 		get_fetch(vcpu);
 }
 
-void vmx_put(struct vcpu *vcpu, u32 groups)
+/* Apart, so that the usual way in needs no registers saved. */
+static __attribute__((noinline)) void put_more(struct vcpu *vcpu, u32 groups)
 {
-	if (likely(groups & STATE_CORE))
-		put_core(vcpu);
-	if (likely(groups == STATE_CORE))
-		goto done;
 	if (groups & STATE_SEGMENTS)
 		put_segments(vcpu);
 	if (groups & STATE_CONTROL)
@@ -306,6 +288,13 @@ void vmx_put(struct vcpu *vcpu, u32 groups)
 		put_debug(vcpu);
 	if (groups & STATE_MSRS)
 		put_msrs(vcpu);
-done:
+}
+
+void vmx_put(struct vcpu *vcpu, u32 groups)
+{
 	vcpu->dirty &= ~groups;
+	if (likely(groups & STATE_CORE))
+		put_core(vcpu);
+	if (unlikely(groups != STATE_CORE))
+		put_more(vcpu, groups);
 }

@@ -142,7 +142,26 @@ void vmx_set_proc(struct vmx_vcpu *vmx, u32 bits, bool on);
 
 void vmx_get(struct vcpu *vcpu, u32 groups);
 void vmx_put(struct vcpu *vcpu, u32 groups);
-void vmx_get_core(struct vcpu *vcpu);
+
+/* On the way of every exit. */
+static inline void vmx_get_core(struct vcpu *vcpu)
+{
+	struct vmx_vcpu *vmx = vcpu->hw;
+	struct vcpu_state *s = &vcpu->state;
+	u32 interruptibility = vmread(GUEST_INTERRUPTIBILITY);
+
+	s->rip = vmx->rip = vmread(GUEST_RIP);
+	s->gpr[RSP] = vmx->rsp = vmread(GUEST_RSP);
+	s->rflags = vmx->rflags = vmread(GUEST_RFLAGS);
+	if (unlikely(interruptibility != vmx->interruptibility)) {
+		vmx->interruptibility = interruptibility;
+		s->shadow = interruptibility & (SHADOW_STI | SHADOW_MOV_SS);
+		s->nmi_blocked = !!(interruptibility & INTERRUPTIBILITY_NMI);
+	}
+	/* Only an entry into another activity can come back with one. */
+	if (unlikely(vmx->activity != ACTIVITY_RUN))
+		s->activity = vmx->activity = vmread(GUEST_ACTIVITY);
+}
 
 /* --- exit.c
  * -------------------------------------------------------------------- */
