@@ -22,9 +22,9 @@ $(OUT)/bootx64.so: $(EFI_OBJ)
 	$(Q)$(LD) -shared -Bsymbolic -nostdlib -znocombreloc --build-id=none \
 		--fatal-warnings -T $(EFI_LIB)/elf_x86_64_efi.lds -o $@ \
 		$(EFI_LIB)/crt0-efi-x86_64.o $^ -L$(EFI_LIB) -lgnuefi
-	$(Q)if nm -u $@ | grep .; then \
-		echo '$@: undefined symbols, see above' >&2; rm -f $@; exit 1; fi
+	$(Q)! nm -u $@ | grep . || \
+		{ echo '$@: undefined symbols, see above' >&2; exit 1; }
 
 $(OUT)/BOOTX64.EFI: $(OUT)/bootx64.so
 	$(Q)objcopy $(addprefix -j ,$(EFI_SECTIONS)) \
-		--target=efi-app-x86_64 --subsystem=10 $< $@
+		--strip-all --target=efi-app-x86_64 --subsystem=10 $< $@

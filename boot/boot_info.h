@@ -7,9 +7,11 @@
  * At the jump: long mode, interrupts off, CR3 = boot tables that map
  *   - all memory below `direct_size` twice, at itself and at DIRECT_MAP_BASE,
  *   - the kernel image at KERNEL_BASE,
- * RDI = address of struct boot_info in the direct map. Stack, descriptor tables
- * and page tables are the kernel's to replace at once; until then they lie in
- * BOOT_MEM_KEEP or, for the firmware's own, in BOOT_MEM_FREE memory.
+ * in four levels of tables that lie below 4 GiB and allow everything; CR4.PGE
+ * and CR4.PCIDE are off. RDI = address of struct boot_info in the direct map.
+ * Stack, descriptor tables and page tables are the kernel's to replace at once;
+ * until then they lie in BOOT_MEM_KEEP or, for the firmware's own, in
+ * BOOT_MEM_FREE memory.
  */
 #ifndef BOOT_INFO_H
 #define BOOT_INFO_H
@@ -40,6 +42,7 @@ struct boot_region {
 
 #define BOOT_NAME_MAX 64
 
+/* kernel.elf is among them. Behind a file are zeros up to the page's end. */
 struct boot_file {
 	char name[BOOT_NAME_MAX]; /* "guests/hello.elf", always terminated */
 	uint64_t phys;		  /* page aligned */

@@ -118,18 +118,18 @@ static u32 root_entries(const struct fat_node *root)
 	return (u32)ALIGN_UP(MAX(fat_folder_entries(root), 512u), 16);
 }
 
-u32 fat_sectors(struct fat_node *root, u32 at_least, bool fat32)
+u32 fat_sectors(struct fat_node *root, u64 at_least, u64 at_most, bool fat32)
 {
 	u32 step = MIB(1) / SECTOR;
 
-	for (u64 n = MAX(ALIGN_UP(at_least, step), step); n < UINT32_MAX;
+	for (u64 n = MAX(ALIGN_UP(at_least, step), step); n <= at_most;
 	     n += step) {
 		struct layout l = plan((u32)n, fat32, root_entries(root));
 
 		if (l.clusters && place(root, &l, 0) <= l.clusters)
 			return (u32)n;
 	}
-	die("the files are too much for a FAT%d file system", fat32 ? 32 : 16);
+	return 0;
 }
 
 /* --- the tables ----------------------------------------------------------- */

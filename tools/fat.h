@@ -19,8 +19,8 @@ void fat_free(struct fat_node *root);
  */
 void fat_add(struct fat_node *root, const char *path, const char *source);
 
-/* At least so many sectors, and as many as the tree needs. */
-u32 fat_sectors(struct fat_node *root, u32 at_least, bool fat32);
+/* As many sectors as the tree needs, but at least so many. 0: above at_most. */
+u32 fat_sectors(struct fat_node *root, u64 at_least, u64 at_most, bool fat32);
 
 /* Writes a file system of sectors, as told above, from sector start on. */
 void fat_write(struct fat_node *root, u32 start, u32 sectors, bool fat32);

@@ -22,8 +22,9 @@ static const char usage[] =
 	"  --size  at least so large (default: as large as the files need)\n"
 	"  --gpt   a partitioned disk rather than a bare file system\n";
 
-/* Above this size FAT16's clusters grow beyond what is sensible. */
-#define FAT16_MAX MIB(512)
+/* In sectors. A larger FAT16 has clusters beyond what is sensible. */
+#define FAT16_MAX (MIB(512) / SECTOR)
+#define FAT32_MAX (UINT32_MAX - GPT_HEAD - GPT_TAIL)
 
 static char *image_path; /* not NULL: it is to be removed on failure */
 static int image;
@@ -135,16 +136,18 @@ static void write_image(const char *path, struct fat_node *root, u64 size,
 			bool gpt)
 {
 	u32 around = gpt ? GPT_HEAD + GPT_TAIL : 0;
-	u32 least = (u32)((size + SECTOR - 1) / SECTOR);
-	bool fat32 = gpt || size > FAT16_MAX;
-	u32 sectors;
+	u64 least = (size + SECTOR - 1) / SECTOR;
+	u32 sectors = 0;
+	bool fat32;
 
 	least = least > around ? least - around : 0;
-	sectors = fat_sectors(root, least, fat32);
-	if (!fat32 && (u64)sectors * SECTOR > FAT16_MAX) {
-		fat32 = true;
-		sectors = fat_sectors(root, least, fat32);
-	}
+	if (!gpt)
+		sectors = fat_sectors(root, least, FAT16_MAX, false);
+	fat32 = !sectors;
+	if (fat32)
+		sectors = fat_sectors(root, least, FAT32_MAX, true);
+	if (!sectors)
+		die("%s: the files are too much for one image", path);
 	create_image(path, ((u64)sectors + around) * SECTOR);
 	if (gpt)
 		gpt_write(sectors);

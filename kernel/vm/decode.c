@@ -533,8 +533,29 @@ static void take_operands(struct decoder *d, u16 op)
 		settle_3dnow(d);
 }
 
-err_t decode(const u8 *bytes, size_t avail, enum decode_mode mode,
-	     struct insn *insn)
+/*
+ * What is intercepted most, CPUID, HLT, RDMSR, OUT, is an opcode and nothing
+ * else: it must not pay for the rest.
+ */
+static bool decode_plain(const u8 *bytes, size_t avail, struct insn *insn)
+{
+	bool two = avail > 1 && bytes[0] == 0x0f;
+	u16 op;
+
+	if (avail == 0)
+		return false;
+	op = two ? two_byte_ops[bytes[1]] : one_byte_ops[bytes[0]];
+	if (op & ~OP_BYTE)
+		return false;
+	insn->length = 1 + two;
+	insn->map = two ? MAP_0F : MAP_ONE_BYTE;
+	insn->opcode = bytes[two];
+	insn->op_size = op & OP_BYTE ? 1 : insn->mode == DECODE_16 ? 2 : 4;
+	return true;
+}
+
+static __attribute__((noinline)) err_t decode_any(const u8 *bytes, size_t avail,
+						  struct insn *insn)
 {
 	struct decoder d = {
 		.next = bytes,
@@ -542,8 +563,16 @@ err_t decode(const u8 *bytes, size_t avail, enum decode_mode mode,
 		.insn = insn,
 		.at_end = avail < INSN_MAX ? E_RANGE : E_FORMAT,
 	};
-	u8 byte;
+	u8 byte = take_prefixes(&d);
 
+	take_operands(&d, take_opcode(&d, byte));
+	insn->length = d.next - bytes;
+	return d.err;
+}
+
+err_t decode(const u8 *bytes, size_t avail, enum decode_mode mode,
+	     struct insn *insn)
+{
 	*insn = (struct insn){
 		.mode = mode,
 		.addr_size = 2 << mode,
@@ -551,10 +580,9 @@ err_t decode(const u8 *bytes, size_t avail, enum decode_mode mode,
 		.base = REG_NONE,
 		.index = REG_NONE,
 	};
-	byte = take_prefixes(&d);
-	take_operands(&d, take_opcode(&d, byte));
-	insn->length = d.next - bytes;
-	return d.err;
+	if (likely(decode_plain(bytes, avail, insn)))
+		return E_OK;
+	return decode_any(bytes, avail, insn);
 }
 
 /* --- addresses -------------------------------------------------------------

@@ -1,5 +1,8 @@
 #include "vm/decode_tables.h"
 
+/* The rows of the opcode maps stay rows: */
+/* clang-format off */
+
 #define B	OP_BYTE
 #define M	FORM(ANY)
 #define SPECIAL OP_SPECIAL
@@ -91,8 +94,8 @@ const u16 two_byte_ops[256] = {
 	[0x14 ... 0x15] = FORM(NP_66),
 	[0x16] = FORM(0F16), [0x17] = FORM(NP_66_MEM),
 	[0x18 ... 0x1f] = M, /* hints */
-	[0x20] = FORM(CR), [0x21] = FORM(DR),
-	[0x22] = FORM(CR), [0x23] = FORM(DR),
+	[0x20] = OP_F64 | FORM(CR), [0x21] = OP_F64 | FORM(DR),
+	[0x22] = OP_F64 | FORM(CR), [0x23] = OP_F64 | FORM(DR),
 	[0x24 ... 0x27] = BAD,
 	[0x28 ... 0x29] = FORM(NP_66),
 	[0x2a] = M, [0x2b] = FORM(MEM), [0x2c ... 0x2d] = M,
@@ -181,7 +184,6 @@ const struct form forms[FORMS] = {
 	[FORM_NP] = {{0xff}, {0xff}},
 	[FORM_66] = {{0, 0xff}, {0, 0xff}},
 	[FORM_F3] = {{0, 0, 0xff}, {0, 0, 0xff}},
-	[FORM_F2] = {{0, 0, 0, 0xff}, {0, 0, 0, 0xff}},
 	[FORM_NP_66] = {{0xff, 0xff}, {0xff, 0xff}},
 	[FORM_NP_F3] = {{0xff, 0, 0xff}, {0xff, 0, 0xff}},
 	[FORM_66_F2] = {{0, 0xff, 0, 0xff}, {0, 0xff, 0, 0xff}},

@@ -55,7 +55,6 @@ enum form_name {
 	FORM_NP,
 	FORM_66,
 	FORM_F3,
-	FORM_F2,
 	FORM_NP_66,
 	FORM_NP_F3,
 	FORM_66_F2,

@@ -79,10 +79,10 @@ struct engine {
 	void (*offer_interrupt)(struct vcpu *vcpu, int vector);
 
 	/*
-	 * Injects an NMI, or opens the NMI window, to be asked again at
-	 * EXIT_NMI_WINDOW.
+	 * Injects an NMI: true. Or false: wait for EXIT_NMI_WINDOW, or the next
+	 * turn, and offer it again.
 	 */
-	void (*offer_nmi)(struct vcpu *vcpu);
+	bool (*offer_nmi)(struct vcpu *vcpu);
 
 	/* Forgets all translations of the guest on this CPU, in hardware. */
 	void (*flush)(struct vcpu *vcpu);

@@ -133,8 +133,15 @@ static enum next_step handle_host(struct vcpu *vcpu, struct vm_exit *exit)
 
 static enum next_step handle_window(struct vcpu *vcpu, struct vm_exit *exit)
 {
-	vcpu_request(vcpu, exit->reason == EXIT_NMI_WINDOW ? REQUEST_NMI
-							   : REQUEST_INTERRUPT);
+	vcpu_request(vcpu, REQUEST_INTERRUPT);
+	return NEXT_ENTER;
+}
+
+static enum next_step handle_nmi_window(struct vcpu *vcpu,
+					struct vm_exit *exit)
+{
+	if (vcpu->nmi_waiting)
+		vcpu_request(vcpu, REQUEST_NMI);
 	return NEXT_ENTER;
 }
 
@@ -186,7 +193,7 @@ const exit_handler exit_handlers[EXIT_REASON_COUNT] = {
 	[EXIT_NMI] = handle_host,
 	[EXIT_TIMER] = handle_host,
 	[EXIT_INTERRUPT_WINDOW] = handle_window,
-	[EXIT_NMI_WINDOW] = handle_window,
+	[EXIT_NMI_WINDOW] = handle_nmi_window,
 	[EXIT_CACHE] = handle_nothing,
 	[EXIT_RDPMC] = handle_gp,
 	[EXIT_MONITOR] = handle_ud,

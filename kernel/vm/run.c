@@ -90,7 +90,7 @@ static bool serve_requests(struct vcpu *vcpu, u64 until)
 	if (requests & REQUEST_FLUSH)
 		vcpu->engine->flush(vcpu);
 	if (requests & REQUEST_NMI)
-		vcpu->engine->offer_nmi(vcpu);
+		vcpu->nmi_waiting = !vcpu->engine->offer_nmi(vcpu);
 	if (requests & REQUEST_INTERRUPT) {
 		set_timer(vcpu, until);
 		offer_interrupts(vcpu);
@@ -115,7 +115,9 @@ void vcpu_run(struct vcpu *vcpu, u64 until)
 	struct exit_count *count = &vcpu->exits[EXIT_UNKNOWN];
 	u64 left = rdtsc(), started = left, handled = 0;
 
-	vcpu_request(vcpu, REQUEST_INTERRUPT); /* timers and offers anew */
+	/* Timers and offers anew. */
+	vcpu_request(vcpu, REQUEST_INTERRUPT |
+				   (vcpu->nmi_waiting ? REQUEST_NMI : 0));
 	for (;;) {
 		u64 now;
 

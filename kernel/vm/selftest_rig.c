@@ -40,6 +40,7 @@ err_t rig_make(struct rig *rig)
 	copy_string(rig->vm->config.name, VM_NAME_MAX, "selftest");
 	rig->vm->config.memory = MIB(4);
 	rig->vm->config.cpus = 1;
+	rig->vm->index = VMS_MAX; /* no other VM's tags */
 	rig->vm->tsc_base = rdtsc();
 	err = vm_build_bare(rig->vm);
 	if (!err)
@@ -167,9 +168,11 @@ static const struct {
 		offsetof(struct vcpu_state, member),             \
 			sizeof(((struct vcpu_state *)0)->member) \
 	}
-	KEEP(gpr),	KEEP(xsave),	     KEEP(xcr0),	  KEEP(tsc_aux),
-	KEEP(dr),	KEEP(cr8),	     KEEP(tsc),		  KEEP(pending),
-	KEEP(reserved), KEEP(gdtr.reserved), KEEP(idtr.reserved),
+	KEEP(gpr),	     KEEP(xsave),    KEEP(xcr0),
+	KEEP(tsc_aux),	     KEEP(dr),	     KEEP(cr8),
+	KEEP(tsc),	     KEEP(pending),  KEEP(nmi_blocked),
+	KEEP(activity),	     KEEP(reserved), KEEP(gdtr.reserved),
+	KEEP(idtr.reserved),
 #undef KEEP
 };
 

@@ -45,6 +45,7 @@ struct vcpu {
 
 	u64 requests; /* atomic, REQUEST_* */
 	u8 sipi_vector;
+	bool nmi_waiting; /* the engine could not take it yet */
 	u64 flushed; /* ledger: slpt->narrowed at the last hardware flush */
 
 	u64 tsc_offset; /* guest TSC = host TSC + offset */

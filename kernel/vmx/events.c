@@ -130,7 +130,7 @@ void vmx_offer_interrupt(struct vcpu *vcpu, int vector)
 	vmx_set_proc(vcpu->hw, PROC_INTERRUPT_WINDOW, vector >= 0 && !now);
 }
 
-void vmx_offer_nmi(struct vcpu *vcpu)
+bool vmx_offer_nmi(struct vcpu *vcpu)
 {
 	struct vcpu_state *s = &vcpu->state;
 	bool now = is_free(s) && !s->nmi_blocked;
@@ -139,4 +139,5 @@ void vmx_offer_nmi(struct vcpu *vcpu)
 		s->pending =
 			(struct event){.kind = EVENT_NMI, .vector = EXC_NMI};
 	vmx_set_proc(vcpu->hw, PROC_NMI_WINDOW, !now);
+	return now;
 }

@@ -175,7 +175,7 @@ void vmx_inject(struct vcpu *vcpu);
 void vmx_interrupted_event(struct vcpu *vcpu, u64 qualification);
 void vmx_pending_debug(struct vcpu *vcpu);
 void vmx_offer_interrupt(struct vcpu *vcpu, int vector);
-void vmx_offer_nmi(struct vcpu *vcpu);
+bool vmx_offer_nmi(struct vcpu *vcpu);
 
 /* --- ept.c
  * --------------------------------------------------------------------- */

@@ -243,7 +243,8 @@ static void read_listing(struct session *s, FILE *listing)
 	}
 }
 
-static void run_objdump(struct session *s, const char *path)
+/* objdump inherits fd. */
+static void run_objdump(struct session *s, int fd)
 {
 	static const char *const modes[] = {"i8086", "i386", "x86-64,intel64"};
 	char command[256];
@@ -251,8 +252,8 @@ static void run_objdump(struct session *s, const char *path)
 
 	snprintf(command, sizeof(command),
 		 "objdump -D -z -b binary -m i386 --no-show-raw-insn "
-		 "-M intel,%s %s",
-		 modes[s->mode], path);
+		 "-M intel,%s /proc/self/fd/%d",
+		 modes[s->mode], fd);
 	listing = popen(command, "r");
 	if (!listing)
 		test_fail(__FILE__, __LINE__, "objdump does not start");
@@ -261,12 +262,15 @@ static void run_objdump(struct session *s, const char *path)
 		test_fail(__FILE__, __LINE__, "failed: %s", command);
 }
 
-static void save(const char *path, const u8 *bytes, size_t size)
+/* A file without a name, which no failing test leaves behind. */
+static int open_scratch(void)
 {
-	FILE *file = fopen(path, "wb");
+	char path[] = "/tmp/decode-XXXXXX";
+	int fd = mkstemp(path);
 
-	if (!file || fwrite(bytes, 1, size, file) != size || fclose(file))
-		test_fail(__FILE__, __LINE__, "cannot write %s", path);
+	if (fd < 0 || unlink(path) < 0)
+		test_fail(__FILE__, __LINE__, "cannot create %s", path);
+	return fd;
 }
 
 unsigned ask_objdump(enum decode_mode mode, u64 seed, unsigned count,
@@ -282,19 +286,20 @@ unsigned ask_objdump(enum decode_mode mode, u64 seed, unsigned count,
 			    .judge = judge,
 			    .context = context,
 			    .pending = ~0ULL};
-	char path[] = "/tmp/decode-XXXXXX";
-	unsigned i, batch;
+	unsigned i, batch, size;
+	int fd = open_scratch();
 
-	close(mkstemp(path));
 	for (; count; count -= batch) {
 		batch = MIN(count, BATCH);
 		memset(slots, 0x90, sizeof(slots));
 		for (i = 0; i < batch; i++)
 			make(&r, mode, slots + i * SLOT);
 		s.size = batch * SLOT;
-		save(path, slots, s.size + SLOT);
-		run_objdump(&s, path);
+		size = s.size + SLOT;
+		if (pwrite(fd, slots, size, 0) != size || ftruncate(fd, size))
+			test_fail(__FILE__, __LINE__, "cannot write in /tmp");
+		run_objdump(&s, fd);
 	}
-	unlink(path);
+	close(fd);
 	return s.verdicts;
 }

@@ -408,7 +408,7 @@ static void check_volume(u32 start, int bits)
 static void write_and_check(u32 at_least, bool fat32)
 {
 	struct fat_node *root = tree();
-	u32 sectors = fat_sectors(root, at_least, fat32);
+	u32 sectors = fat_sectors(root, at_least, UINT32_MAX, fat32);
 
 	CHECK(sectors >= at_least);
 	new_image(sectors);
@@ -442,11 +442,13 @@ TEST(image_grows_with_its_files)
 
 	start();
 	root = tree();
-	small = fat_sectors(root, 0, false);
+	small = fat_sectors(root, 0, UINT32_MAX, false);
 	fat_add(root, "big", source(50, MIB(9)));
-	large = fat_sectors(root, 0, false);
+	large = fat_sectors(root, 0, UINT32_MAX, false);
 	CHECK(large >= small + MIB(6) / SECTOR);
 	CHECK(large <= MIB(11) / SECTOR);
+	CHECK_EQ(fat_sectors(root, 0, large - 1, false), 0);
+	CHECK_EQ(fat_sectors(root, 0, large, false), large);
 	new_image(large);
 	fat_write(root, 0, large, false);
 	check_volume(0, 16);
@@ -469,7 +471,7 @@ TEST(crowded_folders_read_back)
 		snprintf(path, sizeof(path), "crowd/the long name %u.data", i);
 		fat_add(root, path, source(i, i));
 	}
-	sectors = fat_sectors(root, 0, false);
+	sectors = fat_sectors(root, 0, UINT32_MAX, false);
 	new_image(sectors);
 	fat_write(root, 0, sectors, false);
 	v = mount(image);
@@ -506,7 +508,7 @@ TEST(short_names_tell_what_they_lost)
 	root = fat_new();
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
 		fat_add(root, rows[i].name, source(1, 1));
-	sectors = fat_sectors(root, 0, false);
+	sectors = fat_sectors(root, 0, UINT32_MAX, false);
 	new_image(sectors);
 	fat_write(root, 0, sectors, false);
 	v = mount(image);
@@ -529,7 +531,7 @@ TEST(same_files_same_bytes)
 
 	start();
 	root = tree();
-	sectors = fat_sectors(root, 0, false);
+	sectors = fat_sectors(root, 0, UINT32_MAX, false);
 	new_image(sectors);
 	fat_write(root, 0, sectors, false);
 	fat_free(root);
@@ -589,7 +591,7 @@ TEST(gpt_holds_the_partition)
 	CHECK_EQ(crc32((const u8 *)"123456789", 9), 0xcbf43926);
 	start();
 	root = tree();
-	sectors = fat_sectors(root, 0, true);
+	sectors = fat_sectors(root, 0, UINT32_MAX, true);
 	new_image((u64)GPT_HEAD + sectors + GPT_TAIL);
 	last = image_size / SECTOR - 1;
 	gpt_write(sectors);

@@ -1,0 +1,171 @@
+/*
+ * Events into the guest: exceptions and NMIs by EVENTINJ at the next entry,
+ * interrupts by V_IRQ, which the processor delivers as soon as the guest can
+ * take one, without another exit.
+ */
+#include "cpu/cpu.h"
+#include "cpu/lapic.h"
+#include "cpu/regs.h"
+#include "cpu/time.h"
+#include "svm/svm.h"
+
+/* --- in: what state.pending says */
+
+/*
+ * INT n, INT3, INTO and INT1 are not injected: RIP is still at the instruction,
+ * and executing it again is the same event, on processors with and without
+ * next-RIP save alike.
+ */
+void svm_inject(struct vcpu *vcpu)
+{
+	struct svm_vcpu *svm = vcpu->hw;
+	const struct event *event = &vcpu->state.pending;
+	u64 info = EVENT_VALID | event->vector;
+
+	switch (event->kind) {
+	case EVENT_INTERRUPT:
+		info |= TYPE_INTERRUPT << EVENT_TYPE_SHIFT;
+		break;
+	case EVENT_NMI:
+		info |= TYPE_NMI << EVENT_TYPE_SHIFT;
+		vcpu->state.nmi_blocked = true;
+		svm->vmcb->intercept_misc1 |= INTERCEPT_IRET;
+		svm_dirty(svm, CLEAN_INTERCEPTS);
+		break;
+	case EVENT_EXCEPTION:
+		info |= TYPE_EXCEPTION << EVENT_TYPE_SHIFT;
+		if (event->has_error)
+			info |= EVENT_HAS_ERROR | (u64)event->error
+							  << EVENT_ERROR_SHIFT;
+		break;
+	default:
+		return;
+	}
+	svm->vmcb->event_inj = info;
+	svm->after |= AFTER_EVENT;
+}
+
+/* --- out: an event whose delivery the exit has interrupted (15.7.2) */
+
+void svm_interrupted_event(struct vcpu *vcpu)
+{
+	struct svm_vcpu *svm = vcpu->hw;
+	u64 info = svm->vmcb->exit_int_info;
+	unsigned type = info >> EVENT_TYPE_SHIFT & EVENT_TYPE;
+	u8 vector = info & EVENT_VECTOR;
+	struct event *event = &vcpu->state.pending;
+
+	*event = (struct event){.kind = EVENT_NONE};
+	switch (type) {
+	case TYPE_INTERRUPT:
+		event->kind = EVENT_INTERRUPT;
+		break;
+	case TYPE_NMI:
+		/* As if its delivery had not begun. */
+		event->kind = EVENT_NMI;
+		vcpu->state.nmi_blocked = false;
+		break;
+	case TYPE_EXCEPTION:
+		/*
+		 * No exception has such a vector: QEMU's TCG says so of an
+		 * interrupt from V_IRQ, which is still set then.
+		 */
+		if (vector > 31)
+			return;
+		/* INT3 and INTO: executed again, see svm_inject(). */
+		if (vector == EXC_BP || vector == EXC_OF)
+			return;
+		event->kind = EVENT_EXCEPTION;
+		event->has_error = !!(info & EVENT_HAS_ERROR);
+		event->error = info >> EVENT_ERROR_SHIFT;
+		break;
+	default:
+		return;
+	}
+	event->vector = vector;
+}
+
+/* What was armed for this entry only. */
+void svm_after_exit(struct vcpu *vcpu)
+{
+	struct svm_vcpu *svm = vcpu->hw;
+	struct vmcb *vmcb = svm->vmcb;
+
+	if (svm->after & AFTER_FLUSH)
+		vmcb->tlb_control = TLB_NOTHING;
+	if (svm->after & AFTER_EVENT)
+		vmcb->event_inj = 0;
+	svm->after &= AFTER_IRQ | AFTER_IRET;
+	if ((svm->after & AFTER_IRET) && vmcb->rip != svm->iret_rip) {
+		vcpu->state.nmi_blocked = false;
+		svm->after &= ~AFTER_IRET;
+	}
+	if ((svm->after & AFTER_IRQ) && !(vmcb->int_ctl & V_IRQ)) {
+		vcpu->taken = svm->offered;
+		svm->offered = -1;
+		svm->after &= ~AFTER_IRQ;
+	}
+}
+
+/* --- offers */
+
+/*
+ * The priority is worked out by the local APIC already. QEMU's TCG does not
+ * load the interrupt shadow at entry: so nothing is offered in one, and a timer
+ * brings us back when it is over.
+ */
+#define SHADOW_RETRY_NS (20 * NS_PER_US)
+
+void svm_offer_interrupt(struct vcpu *vcpu, int vector)
+{
+	struct svm_vcpu *svm = vcpu->hw;
+	u64 ctl = V_INTR_MASKING;
+
+	if (vector >= 0 && vcpu->state.shadow) {
+		timer_arm(rdtsc() + ns_to_tsc(SHADOW_RETRY_NS));
+		vector = -1;
+	}
+	if (vector >= 0)
+		ctl |= V_IRQ | V_IGN_TPR | V_INTR_PRIO(0xf) |
+		       (u64)vector << V_INTR_VECTOR_SHIFT;
+	svm->offered = vector;
+	svm->after =
+		vector >= 0 ? svm->after | AFTER_IRQ : svm->after & ~AFTER_IRQ;
+	if (svm->vmcb->int_ctl != ctl) {
+		svm->vmcb->int_ctl = ctl;
+		svm_dirty(svm, CLEAN_TPR);
+	}
+}
+
+/*
+ * There is no NMI window. While an NMI is handled IRET is intercepted; a
+ * waiting one comes when that IRET has been stepped over (exit.c).
+ */
+bool svm_offer_nmi(struct vcpu *vcpu)
+{
+	struct svm_vcpu *svm = vcpu->hw;
+	struct vcpu_state *s = &vcpu->state;
+	bool now =
+		s->pending.kind == EVENT_NONE && !s->shadow && !s->nmi_blocked;
+
+	svm->nmi_waiting = !now;
+	if (now)
+		s->pending =
+			(struct event){.kind = EVENT_NMI, .vector = EXC_NMI};
+	else if (!s->nmi_blocked)
+		timer_arm(rdtsc() + ns_to_tsc(SHADOW_RETRY_NS));
+	return now;
+}
+
+/* A single-step trap of ours, after IRET? It is nobody else's business. */
+bool svm_step_done(struct vcpu *vcpu)
+{
+	struct svm_vcpu *svm = vcpu->hw;
+
+	if (!svm->stepping)
+		return false;
+	svm->stepping = false;
+	vcpu->state.rflags &= ~RFLAGS_TF;
+	vcpu_changed(vcpu, STATE_CORE);
+	return true;
+}

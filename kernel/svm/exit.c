@@ -1,0 +1,251 @@
+/*
+ * The hardware's exits in neutral words: a table by exit code (appendix C),
+ * with a function where there is more to tell. What the processor does not tell
+ * (operands, without decode assists) is read from the instruction itself.
+ */
+#include "cpu/regs.h"
+#include "lib/string.h"
+#include "svm/svm.h"
+#include "vm/vm.h"
+#include "vm/walk.h"
+
+static struct vmcb *vmcb_of(const struct vcpu *vcpu)
+{
+	return ((struct svm_vcpu *)vcpu->hw)->vmcb;
+}
+
+/* --- exceptions (15.12) */
+
+/* The other vendor's hypercall is an invalid opcode here. */
+static bool is_vmcall(struct vcpu *vcpu)
+{
+	static const u8 vmcall[3] = {0x0f, 0x01, 0xc1};
+	u8 bytes[INSN_MAX];
+
+	return fetch_insn(vcpu, bytes) >= sizeof(vmcall) &&
+	       !memcmp(bytes, vmcall, sizeof(vmcall));
+}
+
+/* The vectors that push an error code, of those we intercept: #AC. */
+static void decode_exception(struct vcpu *vcpu, struct vm_exit *exit)
+{
+	u8 vector = (u32)exit->code - VMEXIT_EXCEPTION;
+
+	exit->exception = (struct exit_exception){
+		.vector = vector,
+		.has_error = vector == EXC_AC,
+		.error = vector == EXC_AC ? exit->info1 : 0,
+	};
+	if (vector == EXC_DB && svm_step_done(vcpu)) {
+		vcpu->state.nmi_blocked = false;
+		exit->reason = EXIT_NMI_WINDOW;
+	} else if (vector == EXC_UD && is_vmcall(vcpu)) {
+		exit->reason = EXIT_HYPERCALL;
+		exit->ilen = 3;
+	}
+}
+
+/* --- instructions */
+
+static void decode_iret(struct vcpu *vcpu, struct vm_exit *exit)
+{
+	struct svm_vcpu *svm = vcpu->hw;
+
+	svm->vmcb->intercept_misc1 &= ~INTERCEPT_IRET;
+	svm_dirty(svm, CLEAN_INTERCEPTS);
+	if (svm->nmi_waiting) {
+		svm->stepping = true;
+		vcpu->state.rflags |= RFLAGS_TF;
+		vcpu_changed(vcpu, STATE_CORE);
+		return;
+	}
+	svm->iret_rip = vcpu->state.rip;
+	svm->after |= AFTER_IRET;
+}
+
+/* The instruction at RIP; false when it has changed since it exited. */
+static bool read_insn(struct vcpu *vcpu, struct vm_exit *exit,
+		      struct insn *insn)
+{
+	u8 bytes[INSN_MAX];
+	size_t n = fetch_insn(vcpu, bytes);
+
+	if (decode(bytes, n, decode_mode_of(state_mode(&vcpu->state)), insn) ||
+	    insn->map != MAP_0F)
+		return false;
+	exit->ilen = insn->length;
+	return true;
+}
+
+/* LMSW takes 16 bits from a register or from memory. */
+static bool lmsw_operand(struct vcpu *vcpu, const struct insn *insn, u16 *value)
+{
+	const u64 *gpr = vcpu->state.gpr;
+	struct exit_exception fault;
+	u64 linear;
+
+	if (!insn->memory) {
+		*value = gpr[insn->rm];
+		return true;
+	}
+	vcpu_need(vcpu, STATE_SEGMENTS | STATE_CONTROL);
+	linear = insn_linear(
+		insn, insn->segment,
+		insn_offset(insn, gpr, vcpu->state.rip + insn->length),
+		vcpu->state.seg);
+	return !linear_read(vcpu, linear, value, sizeof(*value), 0, &fault);
+}
+
+/* 0F 06 CLTS, 0F 20 and 22 MOV, 0F 01 /6 LMSW. */
+static void decode_cr_insn(struct vcpu *vcpu, struct vm_exit *exit)
+{
+	struct insn insn;
+
+	if (!read_insn(vcpu, exit, &insn)) {
+		exit->reason = EXIT_UNKNOWN;
+	} else if (insn.opcode == 0x06) {
+		exit->cr.access = CR_CLTS;
+	} else if (insn.opcode == 0x01 && insn.reg == 6) {
+		exit->cr.access = CR_LMSW;
+		if (!lmsw_operand(vcpu, &insn, &exit->cr.lmsw))
+			exit->reason = EXIT_UNKNOWN;
+	} else if (insn.opcode == 0x20 || insn.opcode == 0x22) {
+		exit->cr.gpr = insn.rm;
+	} else {
+		exit->reason = EXIT_UNKNOWN;
+	}
+}
+
+static void decode_cr(struct vcpu *vcpu, struct vm_exit *exit)
+{
+	u32 code = exit->code;
+
+	exit->cr = (struct exit_cr){
+		.number = code & 0xf,
+		.access = code >= VMEXIT_CR_WRITE ? CR_WRITE : CR_READ,
+	};
+	if ((svm_caps.features & SVM_DECODE_ASSISTS) &&
+	    (exit->info1 & MOV_CR_IS_MOV))
+		exit->cr.gpr = MOV_GPR(exit->info1);
+	else
+		decode_cr_insn(vcpu, exit);
+}
+
+static void decode_dr(struct vcpu *vcpu, struct vm_exit *exit)
+{
+	u32 code = exit->code;
+	struct insn insn;
+
+	exit->dr = (struct exit_dr){
+		.number = code & 0xf,
+		.read = code < VMEXIT_DR_WRITE,
+	};
+	if (svm_caps.features & SVM_DECODE_ASSISTS)
+		exit->dr.gpr = MOV_GPR(exit->info1);
+	else if (read_insn(vcpu, exit, &insn) &&
+		 (insn.opcode == 0x21 || insn.opcode == 0x23))
+		exit->dr.gpr = insn.rm;
+	else
+		exit->reason = EXIT_UNKNOWN;
+}
+
+/* Here EXITINFO2 is the next RIP, on every processor (15.10.2). */
+static void decode_io(struct vcpu *vcpu, struct vm_exit *exit)
+{
+	u64 info = exit->info1;
+
+	exit->io = (struct exit_io){
+		.port = IOIO_PORT(info),
+		.size = IOIO_SIZE(info),
+		.in = !!(info & IOIO_IN),
+		.string = !!(info & IOIO_STRING),
+		.rep = !!(info & IOIO_REP),
+	};
+	exit->ilen = exit->info2 - vcpu->state.rip;
+}
+
+static void decode_msr(struct vcpu *vcpu, struct vm_exit *exit)
+{
+	exit->reason = exit->info1 ? EXIT_MSR_WRITE : EXIT_MSR_READ;
+}
+
+/* --- memory (15.25.6) */
+
+static void decode_memory(struct vcpu *vcpu, struct vm_exit *exit)
+{
+	u64 info = exit->info1;
+
+	exit->reason = info & NPF_RESERVED ? EXIT_MISCONFIG : EXIT_MEMORY;
+	exit->memory.gpa = exit->info2;
+	exit->memory.access = info & NPF_FETCH	 ? MEM_FETCH
+			      : info & NPF_WRITE ? MEM_WRITE
+						 : MEM_READ;
+	if (info & NPF_TABLE)
+		exit->memory.access |= MEM_TABLE;
+}
+
+/* --- the table */
+
+/* An intercepted instruction: next-RIP save tells its end (15.7.1). */
+#define LENGTH 1u
+
+struct exit_kind {
+	u8 reason; /* enum exit_reason */
+	u8 flags;
+	void (*decode)(struct vcpu *vcpu, struct vm_exit *exit);
+};
+
+static const struct exit_kind exit_kinds[VMEXIT_CODES] = {
+	[VMEXIT_CR_READ... VMEXIT_DR_READ - 1] = {EXIT_CR, LENGTH, decode_cr},
+	[VMEXIT_DR_READ... VMEXIT_EXCEPTION - 1] = {EXIT_DR, LENGTH, decode_dr},
+	[VMEXIT_EXCEPTION... VMEXIT_INTR - 1] = {EXIT_EXCEPTION, 0,
+						 decode_exception},
+	[VMEXIT_INTR] = {EXIT_INTERRUPT},
+	[VMEXIT_NMI] = {EXIT_NMI},
+	[VMEXIT_INIT] = {EXIT_INIT},
+	[VMEXIT_RDPMC] = {EXIT_RDPMC, LENGTH},
+	[VMEXIT_CPUID] = {EXIT_CPUID, LENGTH},
+	[VMEXIT_IRET] = {EXIT_NMI_WINDOW, 0, decode_iret},
+	[VMEXIT_INVD] = {EXIT_CACHE, LENGTH},
+	[VMEXIT_HLT] = {EXIT_HLT, LENGTH},
+	[VMEXIT_INVLPGA] = {EXIT_VIRT_INSN, LENGTH},
+	[VMEXIT_IOIO] = {EXIT_IO, 0, decode_io},
+	[VMEXIT_MSR] = {EXIT_MSR_READ, LENGTH, decode_msr},
+	[VMEXIT_SHUTDOWN] = {EXIT_TRIPLE_FAULT},
+	[VMEXIT_VMRUN] = {EXIT_VIRT_INSN, LENGTH},
+	[VMEXIT_VMMCALL] = {EXIT_HYPERCALL, LENGTH},
+	[VMEXIT_VMLOAD] = {EXIT_VIRT_INSN, LENGTH},
+	[VMEXIT_VMSAVE] = {EXIT_VIRT_INSN, LENGTH},
+	[VMEXIT_STGI] = {EXIT_VIRT_INSN, LENGTH},
+	[VMEXIT_CLGI] = {EXIT_VIRT_INSN, LENGTH},
+	[VMEXIT_SKINIT] = {EXIT_VIRT_INSN, LENGTH},
+	[VMEXIT_WBINVD] = {EXIT_CACHE, LENGTH},
+	[VMEXIT_MONITOR] = {EXIT_MONITOR, LENGTH},
+	[VMEXIT_MWAIT] = {EXIT_MWAIT, LENGTH},
+	[VMEXIT_XSETBV] = {EXIT_XSETBV, LENGTH},
+};
+
+void svm_decode(struct vcpu *vcpu)
+{
+	const struct vmcb *vmcb = vmcb_of(vcpu);
+	struct vm_exit *exit = &vcpu->exit;
+	const struct exit_kind *kind;
+	u32 code = vmcb->exit_code;
+
+	exit->code = code;
+	exit->info1 = vmcb->exit_info1;
+	exit->info2 = vmcb->exit_info2;
+	exit->ilen = 0;
+	if (unlikely(code >= VMEXIT_CODES)) {
+		exit->reason = EXIT_UNKNOWN;
+		if (code == VMEXIT_NPF)
+			decode_memory(vcpu, exit);
+		return;
+	}
+	kind = &exit_kinds[code];
+	exit->reason = kind->reason;
+	if ((kind->flags & LENGTH) && (svm_caps.features & SVM_NRIP_SAVE))
+		exit->ilen = vmcb->nrip - vmcb->rip;
+	if (kind->decode)
+		kind->decode(vcpu, exit);
+}

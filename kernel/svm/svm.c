@@ -1,0 +1,377 @@
+/*
+ * The engine's table, and with it a processor's life with SVM enabled and a
+ * vCPU's on it.
+ */
+#include "svm/svm.h"
+
+#include "cpu/cpu.h"
+#include "cpu/features.h"
+#include "cpu/lapic.h"
+#include "cpu/msr.h"
+#include "cpu/regs.h"
+#include "lib/log.h"
+#include "lib/panic.h"
+#include "lib/printf.h"
+#include "lib/string.h"
+#include "mm/heap.h"
+#include "mm/pages.h"
+#include "vm/model.h"
+#include "vm/vm.h"
+
+struct svm_caps svm_caps;
+
+/* --- the processor */
+
+static void list(char *text, size_t size, const char *name)
+{
+	size_t used = strlen(text);
+
+	snprintf(text + used, size - used, "%s%s", used ? " " : "", name);
+}
+
+/* What there is, and what a better processor would have, by name. */
+static void describe(struct engine_caps *caps)
+{
+	static const struct {
+		u32 bit;
+		const char *name;
+	} optional[] = {
+		{SVM_NRIP_SAVE, "next-RIP"},
+		{SVM_DECODE_ASSISTS, "decode-assists"},
+		{SVM_CLEAN_BITS, "clean-bits"},
+		{SVM_FLUSH_BY_ASID, "flush-by-ASID"},
+		{SVM_TSC_RATE, "TSC-scaling"},
+	};
+
+	snprintf(caps->features, sizeof(caps->features), "NPT 4K 2M%s A/D",
+		 svm_caps.large_1g ? " 1G" : "");
+	if (!svm_caps.large_1g)
+		list(caps->missing, sizeof(caps->missing), "1G-pages");
+	for (unsigned i = 0; i < ARRAY_LEN(optional); i++)
+		if (svm_caps.features & optional[i].bit)
+			list(caps->features, sizeof(caps->features),
+			     optional[i].name);
+		else
+			list(caps->missing, sizeof(caps->missing),
+			     optional[i].name);
+}
+
+static err_t lacks(struct engine_caps *caps, const char *what)
+{
+	copy_string(caps->missing, sizeof(caps->missing), what);
+	log_error("svm: this processor lacks %s", what);
+	return E_UNSUPPORTED;
+}
+
+static err_t svm_probe(struct engine_caps *caps)
+{
+	struct cpuid_regs leaf;
+
+	if (!features.svm && features.vendor != VENDOR_AMD)
+		return E_NOTFOUND;
+	memset(caps, 0, sizeof(*caps));
+	if (!features.svm)
+		return lacks(caps, "SVM");
+	leaf = cpuid(0x8000000a, 0);
+	svm_caps = (struct svm_caps){
+		.features = leaf.edx,
+		.asids = leaf.ebx,
+		.large_1g = features.gbpages,
+		.phys_bits = features.phys_bits,
+	};
+	if (!(leaf.edx & SVM_NESTED_PAGING))
+		return lacks(caps, "nested paging");
+	if (leaf.ebx < 2)
+		return lacks(caps, "ASIDs");
+	caps->large_2m = true;
+	caps->large_1g = svm_caps.large_1g;
+	caps->accessed_dirty = true;
+	caps->next_rip = leaf.edx & SVM_NRIP_SAVE;
+	caps->decode_assist = leaf.edx & SVM_DECODE_ASSISTS;
+	caps->clean_bits = leaf.edx & SVM_CLEAN_BITS;
+	caps->flush_by_asid = leaf.edx & SVM_FLUSH_BY_ASID;
+	caps->tsc_scaling = leaf.edx & SVM_TSC_RATE;
+	caps->asids = leaf.ebx;
+	describe(caps);
+	return E_OK;
+}
+
+/* The firmware may have locked SVM off (15.30.1). */
+static err_t unlock_svm(struct cpu *cpu)
+{
+	u64 vm_cr;
+
+	if (!rdmsr_safe(MSR_AMD_VM_CR, &vm_cr) || !(vm_cr & VM_CR_SVMDIS))
+		return E_OK;
+	log_error("svm: CPU %u: the firmware has switched SVM off (VM_CR is "
+		  "%lx)",
+		  cpu->id, vm_cr);
+	return E_UNSUPPORTED;
+}
+
+static void vmsave(u64 phys)
+{
+	asm volatile("vmsave %0" ::"a"(phys) : "memory");
+}
+
+static err_t svm_cpu_on(struct cpu *cpu)
+{
+	struct svm_cpu *sc;
+	err_t err = unlock_svm(cpu);
+
+	if (err)
+		return err;
+	sc = kzalloc(sizeof(*sc));
+	if (!sc)
+		return E_NOMEM;
+	sc->hsave = page_alloc_zeroed(ORDER_4K);
+	sc->host_vmcb = page_alloc_zeroed(ORDER_4K);
+	if (!sc->hsave || !sc->host_vmcb) {
+		if (sc->hsave)
+			page_free(sc->hsave, ORDER_4K);
+		kfree(sc);
+		return E_NOMEM;
+	}
+	wrmsr(MSR_EFER, rdmsr(MSR_EFER) | EFER_SVME);
+	wrmsr(MSR_AMD_HSAVE_PA, sc->hsave);
+	vmsave(sc->host_vmcb);
+	/* Nothing that ran here before us is believed. */
+	sc->flush_all = true;
+	sc->next_asid = 1;
+	sc->generation = 1;
+	cpu->engine = sc;
+	return E_OK;
+}
+
+static void svm_cpu_off(struct cpu *cpu)
+{
+	struct svm_cpu *sc = cpu->engine;
+
+	if (!sc)
+		return;
+	ASSERT(!sc->vcpu);
+	wrmsr(MSR_EFER, rdmsr(MSR_EFER) & ~EFER_SVME);
+	page_free(sc->hsave, ORDER_4K);
+	page_free(sc->host_vmcb, ORDER_4K);
+	kfree(sc);
+	cpu->engine = NULL;
+}
+
+/* --- what all vCPUs share */
+
+/* 12 KiB of ports, then 8 KiB of MSRs; a set bit is an exit. */
+#define IOPM_PAGES  3u
+#define MSRPM_PAGES 2u
+
+static u64 bitmaps;
+static struct spinlock bitmaps_lock = SPINLOCK_INIT;
+
+/* Two bits an MSR, read and write; three ranges of 2 KiB (15.11). */
+static void open_msr(u8 *map, u32 msr)
+{
+	u32 bit = (msr & 0x1fff) * 2;
+
+	if (msr >= 0xc0010000)
+		map += 4096;
+	else if (msr >= 0xc0000000)
+		map += 2048;
+	map[bit / 8] &= ~(3u << bit % 8);
+}
+
+static u64 make_bitmaps(void)
+{
+	u64 size = (IOPM_PAGES + MSRPM_PAGES) * PAGE_SIZE;
+	u64 phys = page_alloc(order_for(size));
+	u8 *map = phys_to_virt(phys);
+
+	if (!phys)
+		return 0;
+	memset(map, 0xff, size);
+	for (const u16 *port = model_open_ports; *port; port++)
+		map[*port / 8] &= ~BIT(*port % 8);
+	for (const u32 *msr = model_open_msrs; *msr; msr++)
+		open_msr(map + IOPM_PAGES * PAGE_SIZE, *msr);
+	return phys;
+}
+
+static bool have_bitmaps(void)
+{
+	spin_lock(&bitmaps_lock);
+	if (!bitmaps)
+		bitmaps = make_bitmaps();
+	spin_unlock(&bitmaps_lock);
+	return bitmaps != 0;
+}
+
+/* --- the vCPU: created, attached, detached */
+
+/* What stays the same for the VMCB's life. */
+static void fill_controls(struct vcpu *vcpu, struct vmcb *vmcb)
+{
+	vmcb->intercept_cr_read = BIT(8);
+	/* CR8: QEMU's TCG aborts on it while V_IRQ is set. */
+	vmcb->intercept_cr_write = BIT(0) | BIT(4) | BIT(8);
+	vmcb->intercept_dr_read = 0xffff;
+	vmcb->intercept_dr_write = 0xffff;
+	vmcb->intercept_exceptions =
+		BIT(EXC_DB) | BIT(EXC_UD) | BIT(EXC_AC) | BIT(EXC_MC);
+	vmcb->intercept_misc1 = INTERCEPT_INTR | INTERCEPT_NMI |
+				INTERCEPT_RDPMC | INTERCEPT_CPUID |
+				INTERCEPT_INVD | INTERCEPT_HLT |
+				INTERCEPT_INVLPGA | INTERCEPT_IOIO |
+				INTERCEPT_MSR | INTERCEPT_SHUTDOWN;
+	vmcb->intercept_misc2 =
+		INTERCEPT_VMRUN | INTERCEPT_VMMCALL | INTERCEPT_VMLOAD |
+		INTERCEPT_VMSAVE | INTERCEPT_STGI | INTERCEPT_CLGI |
+		INTERCEPT_SKINIT | INTERCEPT_WBINVD | INTERCEPT_MONITOR |
+		INTERCEPT_MWAIT | INTERCEPT_XSETBV;
+	vmcb->iopm_base = bitmaps;
+	vmcb->msrpm_base = bitmaps + IOPM_PAGES * PAGE_SIZE;
+	vmcb->tsc_offset = vcpu->tsc_offset;
+	vmcb->int_ctl = V_INTR_MASKING;
+	vmcb->np_control = NP_ENABLE;
+	vmcb->ncr3 = vcpu->vm->slpt.root;
+}
+
+static err_t svm_vcpu_create(struct vcpu *vcpu)
+{
+	struct svm_vcpu *svm = kzalloc(sizeof(*svm));
+
+	if (!svm)
+		return E_NOMEM;
+	svm->vmcb_phys = page_alloc_zeroed(ORDER_4K);
+	if (!svm->vmcb_phys || !have_bitmaps()) {
+		if (svm->vmcb_phys)
+			page_free(svm->vmcb_phys, ORDER_4K);
+		kfree(svm);
+		return E_NOMEM;
+	}
+	svm->vmcb = phys_to_virt(svm->vmcb_phys);
+	svm->last_cpu = -1;
+	svm->offered = -1;
+	vcpu->hw = svm;
+	vcpu->taken = -1;
+	vcpu->valid = vcpu->dirty = STATE_ALL;
+	fill_controls(vcpu, svm->vmcb);
+	return E_OK;
+}
+
+static void svm_vcpu_destroy(struct vcpu *vcpu)
+{
+	struct svm_vcpu *svm = vcpu->hw;
+
+	page_free(svm->vmcb_phys, ORDER_4K);
+	kfree(svm);
+	vcpu->hw = NULL;
+}
+
+static void svm_attach(struct vcpu *vcpu)
+{
+	struct cpu *cpu = this_cpu();
+	struct svm_cpu *sc = cpu->engine;
+	struct svm_vcpu *svm = vcpu->hw;
+	bool moved = svm->last_cpu != (int)cpu->id ||
+		     svm->generation != sc->generation;
+
+	ASSERT(!sc->vcpu);
+	sc->vcpu = vcpu;
+	svm->vmcb->clean = 0;
+	write_cr2(vcpu->state.cr2); /* see put_control() */
+	/* This CPU may hold translations from the vCPU's earlier visits. */
+	if (moved || vcpu->flushed != vcpu->vm->slpt.narrowed)
+		svm_flush(vcpu);
+}
+
+static void svm_detach(struct vcpu *vcpu)
+{
+	struct svm_cpu *sc = this_cpu()->engine;
+
+	ASSERT(sc->vcpu == vcpu);
+	/* What V_IRQ holds the guest has not taken: the local APIC has it. */
+	svm_offer_interrupt(vcpu, -1);
+	sc->vcpu = NULL;
+}
+
+/* --- the round trip */
+
+/*
+ * TCG has spoiled the save area then: it is made anew from what is known, and
+ * that is all there is.
+ */
+static void failed_entry(struct vcpu *vcpu)
+{
+	svm_put(vcpu, vcpu->valid);
+	svm_explain_entry(vcpu);
+	vcpu->valid = STATE_ALL;
+	vcpu->exit.code = VMEXIT_INVALID;
+	vcpu->exit.reason = EXIT_ENTRY_FAILED;
+	vcpu->exit.ilen = 0;
+}
+
+static void svm_enter(struct vcpu *vcpu)
+{
+	struct svm_vcpu *svm = vcpu->hw;
+	struct svm_cpu *sc = this_cpu()->engine;
+	struct vmcb *vmcb = svm->vmcb;
+
+	if (likely(vcpu->dirty))
+		svm_put(vcpu, vcpu->dirty);
+	if (unlikely(vcpu->state.pending.kind != EVENT_NONE))
+		svm_inject(vcpu);
+	vmcb->rax = vcpu->state.gpr[RAX];
+
+	svm_switch(vcpu->state.gpr, svm->vmcb_phys, sc->host_vmcb);
+
+	if (unlikely((u32)vmcb->exit_code == VMEXIT_INVALID)) {
+		failed_entry(vcpu);
+		return;
+	}
+	vmcb->clean = ~0ULL;
+	vcpu->state.pending.kind = EVENT_NONE;
+	vcpu->valid = STATE_CORE;
+	vcpu->state.gpr[RAX] = vmcb->rax;
+	svm_get_core(vcpu);
+	if (unlikely(svm->after))
+		svm_after_exit(vcpu);
+	if (unlikely(vmcb->exit_int_info & EVENT_VALID))
+		svm_interrupted_event(vcpu);
+	svm_decode(vcpu);
+}
+
+/* No preemption timer here: the local APIC's, whose interrupt exits. */
+static void svm_set_timer(struct vcpu *vcpu, u64 ticks)
+{
+	if (ticks == ~0ULL)
+		timer_cancel();
+	else
+		timer_arm(rdtsc() + ticks);
+}
+
+static void svm_tsc_changed(struct vcpu *vcpu)
+{
+	struct svm_vcpu *svm = vcpu->hw;
+
+	svm->vmcb->tsc_offset = vcpu->tsc_offset;
+	svm_dirty(svm, CLEAN_INTERCEPTS);
+}
+
+const struct engine svm_engine = {
+	.name = "SVM",
+	.probe = svm_probe,
+	.cpu_on = svm_cpu_on,
+	.cpu_off = svm_cpu_off,
+	.format = svm_format,
+	.vcpu_create = svm_vcpu_create,
+	.vcpu_destroy = svm_vcpu_destroy,
+	.attach = svm_attach,
+	.detach = svm_detach,
+	.get = svm_get,
+	.put = svm_put,
+	.enter = svm_enter,
+	.offer_interrupt = svm_offer_interrupt,
+	.offer_nmi = svm_offer_nmi,
+	.flush = svm_flush,
+	.set_timer = svm_set_timer,
+	.tsc_changed = svm_tsc_changed,
+	.dump = svm_dump,
+};

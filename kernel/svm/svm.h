@@ -1,0 +1,115 @@
+/*
+ * Inside the SVM engine: what it keeps of a processor and of a vCPU, and which
+ * file does what.
+ *
+ *	svm.c     the engine's table: processors and vCPUs on, off and entered
+ *	entry.S   the world switch
+ *	state.c   canonical state to VMCB and back
+ *	exit.c    the hardware's exits in neutral words
+ *	events.c  interrupts, exceptions and NMIs into the guest
+ *	npt.c     second-level tables and their caches
+ *	explain.c why an entry failed
+ *
+ * Section numbers are those of AMD APM volume 2.
+ */
+#ifndef SVM_SVM_H
+#define SVM_SVM_H
+
+#include "lib/error.h"
+#include "lib/types.h"
+#include "svm/arch.h"
+#include "vm/vcpu.h"
+
+struct cpu;
+
+struct svm_caps {
+	u32 features; /* CPUID 0x8000000A EDX */
+	u32 asids;    /* 0 to asids - 1; 0 is the host's */
+	bool large_1g;
+	unsigned phys_bits;
+};
+
+extern struct svm_caps svm_caps;
+
+/* --- a processor and a vCPU (svm.c, entry.S) */
+
+struct svm_cpu {
+	u64 hsave;     /* the processor's own save area, physical */
+	u64 host_vmcb; /* our FS, GS, TR, ... for VMLOAD, physical */
+	u32 next_asid;
+	u64 generation; /* of ASIDs: raised when they have run out */
+	bool flush_all; /* before any ASID of this generation is used */
+	struct vcpu *vcpu;
+};
+
+/* What the next exit must look after. */
+#define AFTER_FLUSH 1u /* TLB_CONTROL back to nothing */
+#define AFTER_IRQ   2u /* V_IRQ is set: has the guest taken it? */
+#define AFTER_EVENT 4u /* EVENTINJ was used */
+#define AFTER_IRET  8u /* the guest has now left its NMI handler */
+
+struct svm_vcpu {
+	struct vmcb *vmcb;
+	u64 vmcb_phys;
+	u32 after;	/* AFTER_* */
+	int last_cpu;	/* where its ASID is one, -1: nowhere */
+	u64 generation; /* ... and of which generation */
+	int offered;	/* vector in V_IRQ, -1: none */
+	bool nmi_waiting;
+	u64 iret_rip;  /* of the IRET that ends the NMI handler */
+	bool stepping; /* TF is ours: to see that IRET finish */
+};
+
+/* Loads the guest's registers, enters, comes back. */
+void svm_switch(u64 *gpr, u64 vmcb_phys, u64 host_vmcb_phys);
+
+/* The processor must read these parts of the VMCB again. */
+static inline void svm_dirty(struct svm_vcpu *svm, u64 clean_bits)
+{
+	svm->vmcb->clean &= ~clean_bits;
+}
+
+/* --- state.c */
+
+void svm_get(struct vcpu *vcpu, u32 groups);
+void svm_put(struct vcpu *vcpu, u32 groups);
+
+static inline void svm_get_core(struct vcpu *vcpu)
+{
+	const struct vmcb *vmcb = ((struct svm_vcpu *)vcpu->hw)->vmcb;
+	struct vcpu_state *s = &vcpu->state;
+
+	s->gpr[RSP] = vmcb->rsp;
+	s->rip = vmcb->rip;
+	s->rflags = vmcb->rflags;
+	s->shadow = vmcb->int_state & INTERRUPT_SHADOW;
+}
+
+/* --- exit.c */
+
+void svm_decode(struct vcpu *vcpu);
+
+/* --- events.c */
+
+void svm_inject(struct vcpu *vcpu);
+void svm_interrupted_event(struct vcpu *vcpu);
+void svm_after_exit(struct vcpu *vcpu);
+void svm_offer_interrupt(struct vcpu *vcpu, int vector);
+bool svm_offer_nmi(struct vcpu *vcpu);
+bool svm_step_done(struct vcpu *vcpu);
+
+/* --- npt.c */
+
+const struct slpt_format *svm_format(void);
+void svm_flush(struct vcpu *vcpu);
+
+/* --- explain.c */
+
+/* Pure. E_INVALID: why says which rule of the manual the VMCB breaks. */
+err_t svm_check(const struct vmcb *vmcb, const struct svm_caps *caps, char *why,
+		size_t size);
+
+void svm_explain_entry(struct vcpu *vcpu);
+void svm_dump(struct vcpu *vcpu);
+
+#endif
