@@ -10,8 +10,7 @@
 
 struct vmx_caps vmx_caps;
 
-/* --- reading
- * ------------------------------------------------------------------- */
+/* --- reading */
 
 void vmx_read_msrs(struct vmx_msrs *msrs)
 {
@@ -37,8 +36,7 @@ void vmx_read_msrs(struct vmx_msrs *msrs)
 		msrs->ept_vpid = rdmsr(MSR_VMX_EPT_VPID);
 }
 
-/* --- wishes
- * -------------------------------------------------------------------- */
+/* --- wishes */
 
 enum word { PIN, PROC, PROC2, EXIT, ENTRY, EPT, WORDS };
 
@@ -147,8 +145,7 @@ static err_t grant(const struct vmx_msrs *msrs, u32 on[WORDS],
 	return E_UNSUPPORTED;
 }
 
-/* --- choosing
- * ------------------------------------------------------------------ */
+/* --- choosing */
 
 /* The low half of a capability MSR: what must be 1. */
 static u32 control(u64 msr, u32 on)

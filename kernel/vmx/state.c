@@ -11,8 +11,7 @@
 #include "vm/vm.h"
 #include "vmx/vmx.h"
 
-/* --- core: RIP, RSP, RFLAGS, what holds events back --------------------------
- */
+/* --- core: RIP, RSP, RFLAGS, what holds events back */
 
 _Static_assert(SHADOW_STI == INTERRUPTIBILITY_STI &&
 		       SHADOW_MOV_SS == INTERRUPTIBILITY_MOV_SS,
@@ -51,8 +50,7 @@ static void put_core(struct vcpu *vcpu)
 	put_interruptibility(vcpu);
 }
 
-/* --- segments: access rights have a gap and a bit of their own (25.4.1)
- * ------- */
+/* --- segments: access rights have a gap and a bit of their own (25.4.1) */
 
 static void get_segment(struct vcpu *vcpu, unsigned i)
 {
@@ -108,8 +106,7 @@ static void put_segments(struct vcpu *vcpu)
 	vmwrite(GUEST_IDTR_LIMIT, s->idtr.limit);
 }
 
-/* --- control registers: some bits are not the guest's own (26.3)
- * -------------- */
+/* --- control registers: some bits are not the guest's own (26.3) */
 
 /*
  * A bit in the mask reads from the shadow, and writing it with another value
@@ -196,8 +193,7 @@ static void put_control(struct vcpu *vcpu)
 	put_interruptibility(vcpu);
 }
 
-/* --- debug registers and MSRs
- * ------------------------------------------------- */
+/* --- debug registers and MSRs */
 
 static void get_debug(struct vcpu *vcpu)
 {
@@ -253,8 +249,7 @@ static void get_fetch(struct vcpu *vcpu)
 	s->efer = vmread(GUEST_EFER);
 }
 
-/* --- by groups
- * ---------------------------------------------------------------- */
+/* --- by groups */
 
 void vmx_get(struct vcpu *vcpu, u32 groups)
 {

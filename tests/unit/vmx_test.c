@@ -18,8 +18,7 @@ void vmx_field_failed(const char *what, u32 field, u64 value)
 	test_fail(__FILE__, __LINE__, "%s %x %lx", what, field, value);
 }
 
-/* --- capabilities
- * ---------------------------------------------------------------- */
+/* --- capabilities */
 
 /* What a Skylake-X reports. */
 static const struct vmx_msrs skylake = {
@@ -165,8 +164,7 @@ TEST(firmware_lock)
 	}
 }
 
-/* --- entry rules
- * ------------------------------------------------------------------- */
+/* --- entry rules */
 
 static const u16 encodings[] = {
 #define ENCODING(name, encoding) encoding,
