@@ -22,6 +22,7 @@ static const char *roundtrip(struct rig *rig)
 		const char *field;
 
 		rig_state(rig, modes[i]);
+		rig_settle(rig);
 		before = vcpu->state;
 		rig_attach(rig);
 		engine->put(vcpu, STATE_ALL);
@@ -49,10 +50,7 @@ static const char *entry(struct rig *rig)
 
 		rig_state(rig, modes[i]);
 		rig_code(rig, "\xf4", 1);
-		/* XSAVE may say of a component that it is in its initial state
-		 * or write that state out: let it choose before we compare. */
-		rig_attach(rig);
-		rig_detach(rig);
+		rig_settle(rig);
 		before = vcpu->state;
 		if (rig_run(rig) != EXIT_HLT)
 			return rig_why("%s: %s instead of hlt",

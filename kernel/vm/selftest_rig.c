@@ -201,6 +201,13 @@ void rig_detach(struct rig *rig)
 	engine->detach(rig->vcpu);
 }
 
+void rig_settle(struct rig *rig)
+{
+	rig_attach(rig);
+	rig_detach(rig);
+	rig->vcpu->dirty = STATE_ALL;
+}
+
 enum exit_reason rig_run(struct rig *rig)
 {
 	struct vcpu *vcpu = rig->vcpu;
