@@ -140,8 +140,12 @@ void vcpu_run(struct vcpu *vcpu, u64 until)
 			vcpu->injected++;
 			vcpu_request(vcpu, REQUEST_INTERRUPT);
 		}
+		/* The engine's timer counts the guest's time only, if at all. */
+		if (unlikely(left >= vcpu->timer_deadline))
+			vcpu_request(vcpu, REQUEST_INTERRUPT);
 		if (exit_handlers[vcpu->exit.reason](vcpu, &vcpu->exit) !=
-		    NEXT_ENTER)
+			    NEXT_ENTER ||
+		    unlikely(left >= until))
 			break;
 	}
 	left = rdtsc() - left;

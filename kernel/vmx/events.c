@@ -30,8 +30,7 @@ static bool has_length(u8 kind)
 	return kind >= EVENT_SOFT_INTERRUPT;
 }
 
-/* --- in: what state.pending says
- * ----------------------------------------------- */
+/* --- in: what state.pending says */
 
 /*
  * A single-step trap that waits behind a shadow is held as a pending debug
@@ -73,8 +72,7 @@ void vmx_inject(struct vcpu *vcpu)
 	vmwrite(ENTRY_EVENT, info);
 }
 
-/* --- out: an event whose delivery the exit has interrupted (28.2.4)
- * ------------ */
+/* --- out: an event whose delivery the exit has interrupted (28.2.4) */
 
 /*
  * It is pending again, as if its delivery had not begun: an NMI does not block
@@ -109,8 +107,7 @@ void vmx_interrupted_event(struct vcpu *vcpu, u64 qualification)
 	}
 }
 
-/* --- offers
- * --------------------------------------------------------------------- */
+/* --- offers */
 
 static bool is_free(const struct vcpu_state *s)
 {
