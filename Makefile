@@ -35,7 +35,8 @@ KERNEL_FAST  := $(addprefix kernel/,lib/string.c vm/run.c vm/exits.c vm/walk.c \
 		vm/inject.c svm/svm.c svm/exit.c vmx/exit.c)
 KERNEL_FLAGS = $(COMMON) $(if $(filter $<,$(KERNEL_FAST)),-O2,-Oz) -g \
 	       -mcmodel=kernel -fno-pic -fno-pie -ffunction-sections \
-	       -fno-omit-frame-pointer -fno-common -fno-strict-aliasing \
+	       $(if $(filter $<,$(KERNEL_FAST)),-fomit-frame-pointer,-fno-omit-frame-pointer) \
+	       -fno-common -fno-strict-aliasing \
 	       $(call string_calls,memset) $(call string_calls,memcpy) \
 	       -Ikernel -I.
 

@@ -27,8 +27,8 @@ static bool is_vmcall(struct vcpu *vcpu)
 }
 
 /*
- * DR6 is up to date (15.12.2); DR7.GD falls when the guest's handler is entered,
- * and that is our doing now.
+ * DR6 is up to date (15.12.2); DR7.GD falls when the guest's handler is
+ * entered, and that is our doing now.
  */
 static void take_debug_exception(struct vcpu *vcpu)
 {

@@ -191,8 +191,7 @@ static enum next_step string_io(struct vcpu *vcpu, struct vm_exit *exit)
 		return NEXT_ENTER; /* code changed under us: run it anew */
 	exit->ilen = insn.length;
 	if (!op.count) {
-		vcpu_skip(vcpu, exit);
-		return NEXT_ENTER;
+		return NEXT_SKIP;
 	}
 	err = string_span(vcpu, &op, &linear, &count, &fault);
 	if (!err)
@@ -204,8 +203,7 @@ static enum next_step string_io(struct vcpu *vcpu, struct vm_exit *exit)
 	}
 	advance(vcpu, &op, count);
 	if (count == op.count)
-		vcpu_skip(vcpu, exit);
-	return NEXT_ENTER;
+		return NEXT_SKIP;
 }
 
 enum next_step handle_io(struct vcpu *vcpu, struct vm_exit *exit)
@@ -218,6 +216,5 @@ enum next_step handle_io(struct vcpu *vcpu, struct vm_exit *exit)
 		set_gpr(vcpu, RAX, io->size, port_in(vcpu, io->port, io->size));
 	else
 		port_out(vcpu, io->port, io->size, vcpu->state.gpr[RAX]);
-	vcpu_skip(vcpu, exit);
-	return NEXT_ENTER;
+	return NEXT_SKIP;
 }

@@ -145,8 +145,7 @@ static enum next_step emulate(struct vcpu *vcpu, struct vm_exit *exit,
 
 	exit->ilen = insn->length;
 	if (string && mmio_string_done(op, insn, s->gpr)) {
-		vcpu_skip(vcpu, exit);
-		return NEXT_ENTER;
+		return NEXT_SKIP;
 	}
 	if (execute(vcpu, insn, op, &fault)) {
 		vcpu_inject_fault(vcpu, &fault);
@@ -155,7 +154,7 @@ static enum next_step emulate(struct vcpu *vcpu, struct vm_exit *exit,
 	vcpu_changed(vcpu, STATE_CORE);
 	/* A repeated string comes back for its next element by itself. */
 	if (!string || !mmio_string_step(op, insn, s->gpr, s->rflags))
-		vcpu_skip(vcpu, exit);
+		return NEXT_SKIP;
 	return NEXT_ENTER;
 }
 
