@@ -72,6 +72,7 @@ static void take_init_sipi(struct vcpu *vcpu, u64 requests)
 		memcpy(xsave, s->xsave, sizeof(xsave));
 		state_reset(s, features.signature);
 		memcpy(s->xsave, xsave, sizeof(xsave));
+		machine->init(vcpu);
 		s->activity = vcpu->id ? ACTIVITY_WAIT_SIPI : ACTIVITY_RUN;
 		vcpu_changed(vcpu, STATE_ALL);
 	}
