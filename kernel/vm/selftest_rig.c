@@ -223,7 +223,7 @@ enum exit_reason rig_run(struct rig *rig)
 		reason = vcpu->exit.reason;
 		cpu_take_interrupts();
 	} while (reason == EXIT_INTERRUPT || reason == EXIT_NMI ||
-		 reason == EXIT_TIMER);
+		 reason == EXIT_TIMER || reason == EXIT_NMI_WINDOW);
 	rig_detach(rig);
 	return reason;
 }

@@ -271,6 +271,7 @@ enum vmx_reason {
 #define CR_QUAL_GPR(q)	     ((q) >> 8 & 15)
 #define CR_QUAL_LMSW(q)	     ((q) >> 16)
 #define DR_QUAL_NUMBER(q)    ((q)&7)
+#define DR_QUAL_ABSENT	     BIT(3) /* DR8 to DR15: reserved, 0 */
 #define DR_QUAL_READ	     BIT(4)
 #define DR_QUAL_GPR(q)	     ((q) >> 8 & 15)
 #define IO_QUAL_SIZE(q)	     (((q)&7) + 1)

@@ -102,6 +102,9 @@ static void decode_dr(struct vcpu *vcpu, struct vm_exit *exit)
 		.gpr = DR_QUAL_GPR(q),
 		.read = !!(q & DR_QUAL_READ),
 	};
+	/* #UD comes before the exit, but not in Bochs 2.7. */
+	if (q & DR_QUAL_ABSENT)
+		exit->reason = EXIT_VIRT_INSN;
 }
 
 static void decode_io(struct vcpu *vcpu, struct vm_exit *exit)
