@@ -72,7 +72,8 @@ static err_t read_string_op(struct vcpu *vcpu, const struct vm_exit *exit,
  * 64-bit mode) 64 KiB of offset, where it may wrap or meet the limit. What does
  * not fit is done alone, and checked alone.
  */
-static unsigned elements_now(const struct string_op *op, u64 offset, u64 linear)
+static unsigned elements_now(const struct string_op *op, u64 offset, u64 linear,
+			     bool stepping)
 {
 	u64 in_page = linear & PAGE_MASK, room;
 	unsigned size = op->io.size;
@@ -85,6 +86,8 @@ static unsigned elements_now(const struct string_op *op, u64 offset, u64 linear)
 		room = MIN(room, (0x10000 - (offset & 0xffff)) / size);
 	else if (op->addr_size < 8)
 		room = MIN(room, (offset & 0xffff) / size + 1);
+	if (stepping)
+		room = 1; /* each has its trap */
 	room = MAX(room, 1);
 	return MIN(MIN(room, op->count), BATCH / size);
 }
@@ -102,7 +105,8 @@ static err_t string_span(struct vcpu *vcpu, const struct string_op *op,
 
 	if (err)
 		return err;
-	*count = elements_now(op, offset, *linear);
+	*count = elements_now(op, offset, *linear,
+			      vcpu->state.rflags & RFLAGS_TF);
 	last = offset + (i64)op->step * (i64)(*count - 1);
 	if (segment_linear(vcpu, segment, last, op->io.size, op->io.in,
 			   &ignored, fault))
@@ -204,6 +208,9 @@ static enum next_step string_io(struct vcpu *vcpu, struct vm_exit *exit)
 	advance(vcpu, &op, count);
 	if (count == op.count)
 		return NEXT_SKIP;
+	if (vcpu->state.rflags & RFLAGS_TF)
+		vcpu_single_step(vcpu);
+	return NEXT_ENTER;
 }
 
 enum next_step handle_io(struct vcpu *vcpu, struct vm_exit *exit)

@@ -3,6 +3,7 @@
  * counted and given back. Elsewhere: a device's memory, or nothing at all; the
  * instruction is fetched, decoded and done here, one element at a time.
  */
+#include "cpu/regs.h"
 #include "vm/decode_mmio.h"
 #include "vm/handlers.h"
 #include "vm/walk.h"
@@ -155,6 +156,8 @@ static enum next_step emulate(struct vcpu *vcpu, struct vm_exit *exit,
 	/* A repeated string comes back for its next element by itself. */
 	if (!string || !mmio_string_step(op, insn, s->gpr, s->rflags))
 		return NEXT_SKIP;
+	if (s->rflags & RFLAGS_TF)
+		vcpu_single_step(vcpu);
 	return NEXT_ENTER;
 }
 

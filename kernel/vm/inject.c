@@ -62,7 +62,7 @@ void vcpu_inject(struct vcpu *vcpu, u8 vector, bool has_error, u32 error)
 }
 
 /* Single-stepping traps after an emulated instruction as after any other. */
-static void trap_single_step(struct vcpu *vcpu)
+void vcpu_single_step(struct vcpu *vcpu)
 {
 	vcpu_need(vcpu, STATE_DEBUG);
 	vcpu->state.dr6 |= BIT(14); /* BS */
@@ -90,7 +90,7 @@ void vcpu_skip_rare(struct vcpu *vcpu, u64 old_rip)
 		truncate_rip(vcpu);
 	s->rflags &= ~RFLAGS_RF;
 	if (s->rflags & RFLAGS_TF)
-		trap_single_step(vcpu);
+		vcpu_single_step(vcpu);
 }
 
 u64 vcpu_tsc(const struct vcpu *vcpu)

@@ -138,6 +138,9 @@ static inline void vcpu_skip(struct vcpu *vcpu, const struct vm_exit *exit)
 /* Queues an exception for the next entry; a second one becomes #DF. */
 void vcpu_inject(struct vcpu *vcpu, u8 vector, bool has_error, u32 error);
 
+/* The trap of RFLAGS.TF, after an emulated instruction or string element. */
+void vcpu_single_step(struct vcpu *vcpu);
+
 static inline void vcpu_inject_ud(struct vcpu *vcpu)
 {
 	vcpu_inject(vcpu, EXC_UD, false, 0);
