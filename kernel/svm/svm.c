@@ -78,6 +78,7 @@ static err_t svm_probe(struct engine_caps *caps)
 		.asids = leaf.ebx,
 		.large_1g = features.gbpages,
 		.phys_bits = features.phys_bits,
+		.tells = leaf.edx & SVM_NRIP_SAVE ? SVM_LENGTH : 0,
 	};
 	if (!(leaf.edx & SVM_NESTED_PAGING))
 		return lacks(caps, "nested paging");
@@ -336,7 +337,9 @@ void svm_exited(struct vcpu *vcpu)
 	struct vmcb *vmcb = svm->vmcb;
 	struct vcpu_state *s = &vcpu->state;
 
-	if (unlikely((u32)vmcb->exit_code == VMEXIT_INVALID)) {
+	u32 code = vmcb->exit_code;
+
+	if (unlikely(code == VMEXIT_INVALID)) {
 		failed_entry(vcpu);
 		return;
 	}
@@ -358,7 +361,7 @@ void svm_exited(struct vcpu *vcpu)
 		svm_after_exit(vcpu);
 	if (unlikely(vmcb->exit_int_info & EVENT_VALID))
 		svm_interrupted_event(vcpu);
-	svm_decode(vcpu);
+	svm_decode(vcpu, vmcb, code);
 }
 
 /* No preemption timer here: the local APIC's, whose interrupt exits. */

@@ -75,10 +75,11 @@ static enum next_step handle_wrmsr(struct vcpu *vcpu, struct vm_exit *exit)
 	u64 *gpr = vcpu->state.gpr;
 	u64 value = (u32)gpr[RAX] | gpr[RDX] << 32;
 
-	if (model_wrmsr(vcpu, gpr[RCX], value))
+	if (model_wrmsr(vcpu, gpr[RCX], value)) {
 		vcpu_inject_gp(vcpu);
-	else
-		return NEXT_SKIP;
+		return NEXT_ENTER;
+	}
+	return NEXT_SKIP;
 }
 
 static enum next_step handle_hlt(struct vcpu *vcpu, struct vm_exit *exit)

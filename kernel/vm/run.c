@@ -143,6 +143,7 @@ void vcpu_run(struct vcpu *vcpu, u64 until)
 	vcpu_request(vcpu,
 		     REQUEST_INTERRUPT | (vcpu->nmi_waiting ? REQUEST_NMI : 0));
 	for (;;) {
+		enum exit_reason reason;
 		enum next_step next;
 		u64 now;
 
@@ -156,13 +157,14 @@ void vcpu_run(struct vcpu *vcpu, u64 until)
 		count->cycles += now - left;
 		eng->enter(vcpu);
 		left = rdtsc();
-		count = &vcpu->exits[vcpu->exit.reason];
+		reason = vcpu->exit.reason;
+		count = &vcpu->exits[reason];
 		count->count++;
 		if (unlikely(vcpu->taken >= 0))
 			take_interrupt(vcpu);
 		if (unlikely(left >= vcpu->look_at))
 			look_around(vcpu, left, until);
-		next = exit_handlers[vcpu->exit.reason](vcpu, &vcpu->exit);
+		next = exit_handlers[reason](vcpu, &vcpu->exit);
 		if (likely(next == NEXT_SKIP))
 			vcpu_skip(vcpu, &vcpu->exit);
 		else if (next == NEXT_LEAVE)
