@@ -19,7 +19,7 @@ COMMON	:= -std=gnu11 -ffreestanding -fno-stack-protector -fcf-protection=none \
 	   -fno-asynchronous-unwind-tables -mno-red-zone -mno-sse -mno-mmx \
 	   -mno-80387 -fno-tree-vectorize $(WARN) $(REPRO)
 
-all: $(OUT)/godwit.img
+all: $(OUT)/godwit.img ## build everything: out/godwit.img boots
 
 # --- the kernel --------------------------------------------------------------
 
@@ -66,8 +66,9 @@ include boot/boot.mk
 -include tests/guests/guests.mk
 -include tests/tests.mk
 -include tools/tools.mk
+-include tools/run.mk
 
-clean:
+clean: ## remove what was built
 	rm -rf $(OUT)
 
 .PHONY: all clean

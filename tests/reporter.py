@@ -8,7 +8,6 @@ failures is wanted once.
 import os
 import sys
 import threading
-import time
 
 
 class Reporter:
@@ -18,7 +17,7 @@ class Reporter:
         self.failures: list = []
         self.shown: set = set()  # titles of logs that were printed already
         self.group = ""
-        self.group_start = 0.0
+        self.group_seconds = 0.0
         self.group_counts: dict = {}
         colours = sys.stdout.isatty() and "NO_COLOR" not in os.environ
         self.red, self.green, self.off = \
@@ -39,12 +38,12 @@ class Reporter:
             self._failed(report)
 
     def pytest_runtest_logreport(self, report) -> None:
+        self._enter(report.nodeid)
+        self.group_seconds += report.duration
         if report.failed:
-            self._enter(report.nodeid)
             self._count("failed")
             self._failed(report)
         elif report.skipped or report.when == "call":
-            self._enter(report.nodeid)
             self._count(report.outcome)
             if report.skipped:
                 reason = report.longrepr[2].removeprefix("Skipped: ")
@@ -82,11 +81,10 @@ class Reporter:
             good = "failed" not in self.group_counts
             colour = self.green if good else self.red
             word = "ok  " if good else "FAIL"
-            seconds = time.monotonic() - self.group_start
             self.line(f"{colour}{word}{self.off} {self.group}: {counts} "
-                      f"({seconds:.1f} s)")
+                      f"({self.group_seconds:.1f} s)")
         self.group, self.group_counts = group, {}
-        self.group_start = time.monotonic()
+        self.group_seconds = 0.0
 
     def _failed(self, report) -> None:
         name = title(report.nodeid)

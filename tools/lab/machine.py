@@ -11,11 +11,11 @@ import threading
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Optional
+from typing import Callable, Optional
 
 from . import bochs, qemu
 from .platforms import Platform
-from .terminal import ESCAPES, Filter
+from .terminal import Screen
 
 ROOT = Path(__file__).resolve().parents[2]
 OUT = ROOT / "out"
@@ -71,10 +71,10 @@ class Outcome:
 def tail(path: Path, lines: int = 25) -> str:
     """The end of a log, as text, however broken its bytes are."""
     try:
-        text = Path(path).read_bytes()[-20000:].decode("utf-8", "replace")
+        data = Path(path).read_bytes()[-20000:]
     except OSError:
         return f"(no {path})"
-    return "\n".join(text.splitlines()[-lines:])
+    return "\n".join(Screen(data).text.splitlines()[-lines:])
 
 
 class Machine:
@@ -160,8 +160,7 @@ class Machine:
             data = self.serial_log.read_bytes()
         except OSError:
             return ""
-        data = Filter(ESCAPES).feed(data)
-        return data.decode("utf-8", "replace").replace("\r", "")
+        return Screen(data).text
 
     def stop(self) -> None:
         """Ends the emulator if it still runs. Safe to call twice."""
@@ -194,7 +193,7 @@ class Console:
 
     def __init__(self, machine: Machine):
         self.machine = machine
-        self.text = ""
+        self.screen = Screen()
         self.seen = 0
         self.ended = False
         self.news = threading.Condition()
@@ -203,7 +202,6 @@ class Console:
 
     def _read(self) -> None:
         console = self.machine.console
-        escapes = Filter(ESCAPES)
         with open(self.machine.serial_log, "ab", buffering=0) as log:
             while True:
                 try:
@@ -212,8 +210,9 @@ class Console:
                     data = b""
                 with self.news:
                     self.ended = not data
-                    text = escapes.feed(data).decode("latin-1")
-                    self.text += text.replace("\r", "")
+                    self.screen.feed(data)
+                    # A line that is drawn again has not been seen.
+                    self.seen = min(self.seen, len(self.screen.text))
                     self.news.notify_all()
                 if not data:
                     return
@@ -222,20 +221,47 @@ class Console:
     def send(self, text: str) -> None:
         self.machine.console.sendall(text.encode())
 
-    def expect(self, text: str, timeout: float = 60) -> str:
-        """Waits for `text`; what came before it, since the last expect()."""
+    def wait_for(self, look: Callable[[], Optional[str]], what: str,
+                 timeout: float) -> str:
+        """Calls look() at all news until it gives a text."""
         deadline = time.monotonic() + timeout
         with self.news:
             while True:
-                at = self.text.find(text, self.seen)
-                if at >= 0:
-                    before = self.text[self.seen:at]
-                    self.seen = at + len(text)
-                    return before
+                found = look()
+                if found is not None:
+                    return found
                 left = deadline - time.monotonic()
                 if self.ended or left <= 0:
                     why = "the machine ended" if self.ended else \
                         f"nothing for {timeout:.0f} s"
-                    raise TimeoutError(f"waiting for {text!r}: {why}; got\n"
-                                       + self.text[self.seen:][-2000:])
+                    raise TimeoutError(f"waiting for {what!r}: {why}; got\n"
+                                       + self.screen.text[self.seen:][-2000:])
                 self.news.wait(left)
+
+    def expect(self, wanted: str, timeout: float = 60) -> str:
+        """Waits for `wanted`; what came before it, since the last time."""
+        def look() -> Optional[str]:
+            text = self.screen.text
+            at = text.find(wanted, self.seen)
+            if at < 0:
+                return None
+            before = text[self.seen:at]
+            self.seen = at + len(wanted)
+            return before
+
+        return self.wait_for(look, wanted, timeout)
+
+    def ask(self, prompt: str, command: str, timeout: float = 60) -> str:
+        """Types a command at the prompt; what came until the next prompt."""
+        start = len(self.screen.done)
+        echo = f"{prompt}{command}\n"
+
+        def look() -> Optional[str]:
+            at = self.screen.done.find(echo, start)
+            if at < 0 or self.screen.line != prompt:
+                return None
+            self.seen = len(self.screen.done)
+            return self.screen.done[at + len(echo):]
+
+        self.send(command + "\r")
+        return self.wait_for(look, echo, timeout)

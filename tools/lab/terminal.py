@@ -18,7 +18,6 @@ ESCAPE = 0x01  # Ctrl-A
 
 # The firmware clears the screen, and with it what the launcher just said.
 CLEARS = rb"\x1b\[(2J|01;01H|=3h)"
-ESCAPES = rb"\x1b\[[0-9;=?]*[A-Za-z]"
 
 
 class Filter:
@@ -34,6 +33,35 @@ class Filter:
         cut = self.unfinished.search(data)
         self.held = data[cut.start():] if cut else b""
         return self.pattern.sub(b"", data[:cut.start()] if cut else data)
+
+
+class Screen:
+    """The text a person would see after all that came: a line that is drawn
+    again, as the shell does while one types, replaces what it showed before."""
+
+    def __init__(self, data: bytes = b""):
+        self.done = ""  # whole lines
+        self.line = ""  # the one that is being written
+        self.at_start = False  # a carriage return came
+        self.escapes = Filter(rb"\x1b\[[0-9;=?]*[A-Za-z]")
+        self.feed(data)
+
+    @property
+    def text(self) -> str:
+        return self.done + self.line
+
+    def feed(self, data: bytes) -> None:
+        text = self.escapes.feed(data).decode("utf-8", "replace")
+        for piece in re.split(r"([\r\n])", text):
+            if piece == "\n":
+                self.done += self.line + "\n"
+                self.line = ""
+                self.at_start = False
+            elif piece == "\r":
+                self.at_start = True
+            elif piece:
+                self.line = piece if self.at_start else self.line + piece
+                self.at_start = False
 
 
 class _Raw:

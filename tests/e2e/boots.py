@@ -1,0 +1,92 @@
+"""The machines that the end-to-end tests start, and what runs on them.
+
+A boot costs 3 s in QEMU and 10 s in Bochs, so one boot serves many tests: it
+runs the guests of every suite (suites.py) and the kernel's self tests, and the
+tests read its log. Only boots that the selected tests need are started.
+"""
+
+from dataclasses import dataclass
+
+from lab.platforms import PLATFORMS, Platform
+from suites import SUITES
+
+
+@dataclass(frozen=True)
+class Boot:
+    """One run of one machine. Its name begins with its platform's."""
+
+    name: str
+    platform: str
+    config: str
+    cpus: int = 1
+    machine: str = "q35"
+    source: str = "fw-cfg"  # where QEMU has the files: fw-cfg, virtio, ide
+    interactive: bool = False
+    timeout: int = 240  # of a busy machine
+
+    @property
+    def hardware(self) -> Platform:
+        return PLATFORMS[self.platform]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+def config(run: str, vms: str = "", host: str = "") -> str:
+    """`off` ends a run as passed; how its VMs fared is the tests' business."""
+    return f"[host]\nname = godwit\nrun = {run}\n{host}\n{vms}"
+
+
+ALL_GUESTS = config("info; wait; selftest; vm list; exits; off",
+                    "\n".join(suite.vm(name) for name, suite in SUITES.items()
+                              if suite.kernel))
+
+
+def everything(platform: str, cpus: int) -> Boot:
+    return Boot(f"{platform}-{cpus}", platform, ALL_GUESTS, cpus)
+
+
+# The slow ones first: they are what the end of the run waits for.
+MATRIX = [
+    everything("vmx", 2),
+    everything("svm-ryzen", 2),
+    everything("vmx", 1),
+    everything("vmx-haswell", 1),
+    everything("vmx-ivybridge", 2),
+    everything("vmx-ivybridge", 1),
+    everything("vmx-arrandale", 1),
+    everything("svm-ryzen", 1),
+    everything("svm-toliman", 1),
+    everything("svm", 2),
+    everything("svm", 1),
+    everything("svm-max", 1),
+]
+
+# CPUs that cannot run guests: Godwit starts, says what is missing, serves.
+HELLO = SUITES["hello"].vm("hello")
+REFUSED = [Boot(platform, platform, config("info; vm list; off", HELLO))
+           for platform in ("vmx-penryn", "vmx-lynnfield")]
+
+# Every way in: from fw_cfg or the EFI partition, on either chipset.
+WAYS_IN = [Boot(f"svm-{machine}-{source}", "svm",
+                config("wait; vm list; off", HELLO), machine=machine,
+                source=source)
+           for machine in ("q35", "pc") for source in ("virtio", "fw-cfg")]
+WAYS_IN.append(Boot("svm-pc-ide", "svm", config("wait; vm list; off", HELLO),
+                    machine="pc", source="ide"))
+
+# A person at the console.
+OPERATOR_VMS = """
+[vm hello]
+kernel = guests/hello.elf
+memory = 16M
+autostart = no
+[vm clock]
+kernel = guests/clock.elf
+cmdline = ticks=100000 ms=20
+memory = 16M
+"""
+OPERATOR = [Boot(f"{platform}-operator", platform,
+                 f"[host]\nname = godwit\n{OPERATOR_VMS}",
+                 interactive=True)
+            for platform in ("svm", "vmx")]

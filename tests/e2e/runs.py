@@ -1,0 +1,163 @@
+"""Runs boots, two at a time, and keeps what they said for the tests."""
+
+import os
+import re
+import threading
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import Callable, Optional
+
+from boots import Boot
+from lab.machine import OUT, Console, Machine, Outcome, Spec, tail
+
+# More would only make each slower: an emulator takes a core.
+AT_ONCE = int(os.environ.get("BOOTS", max(1, min(2, os.cpu_count() or 1))))
+
+PROMPT = "godwit> "
+CHECK = re.compile(r"(ok|FAIL|skip) ([a-z0-9][\w.-]*)(?:: (.*))?$")
+
+
+class Run:
+    """What one boot said: lines of the host, lines of each VM, checks."""
+
+    def __init__(self, boot: Boot, outcome: Outcome, text: str, folder: Path):
+        self.boot = boot
+        self.outcome = outcome
+        self.folder = folder
+        self.text = text
+        self.host: list = []
+        self.vms: dict = {}
+        self.checks: dict = {}  # name -> (verdict, why); the last of each
+        self.twice: list = []
+        for line in text.splitlines():
+            self._sort(line)
+
+    def _sort(self, line: str) -> None:
+        line = line.removeprefix(PROMPT)
+        vm = re.match(r"([\w.-]+)\| ?(.*)$", line)
+        if vm:
+            self.vms.setdefault(vm.group(1), []).append(vm.group(2))
+            line = vm.group(2)
+        else:
+            self.host.append(line)
+        check = CHECK.match(line)
+        if check:
+            verdict, name, why = check.groups()
+            if name in self.checks:
+                self.twice.append(name)
+            self.checks[name] = (verdict, why or "")
+
+    def answer(self, command: str) -> list:
+        """The lines that the shell answered to a command of `run =`."""
+        start = self.text.find(f"{PROMPT}{command}\n")
+        assert start >= 0, f"the shell never ran `{command}`"
+        start += len(f"{PROMPT}{command}\n")
+        end = self.text.find(PROMPT, start)
+        return self.text[start:end if end >= 0 else None].splitlines()
+
+    def vm_state(self, name: str) -> dict:
+        """The VM's row of `vm list`."""
+        for line in self.answer("vm list"):
+            words = line.split(None, 6)
+            if len(words) > 1 and words[0] == name:
+                return {"state": words[1], "exits": int(words[5]),
+                        "end": words[6] if len(words) > 6 else ""}
+        raise AssertionError(f"`vm list` does not show {name}")
+
+
+def spec(boot: Boot) -> Spec:
+    return Spec(boot.hardware, boot.config, cpus=boot.cpus, boot=boot.source,
+                machine=boot.machine, interactive=boot.interactive)
+
+
+def logs(folder: Path) -> list:
+    """(title, text) of the ends of a machine's logs, for a failing test."""
+    found = []
+    for name in ("serial.log", "emulator.log", "bochs.log"):
+        if (folder / name).exists() and (folder / name).stat().st_size:
+            found.append((f"{folder.name}: the end of {folder / name}",
+                          tail(folder / name)))
+    return found
+
+
+class Shell:
+    """A boot whose serial line the test holds: asks, reads the answer."""
+
+    def __init__(self, boot: Boot):
+        self.boot = boot
+        self.machine = Machine(spec(boot), OUT / "e2e" / boot.name).start()
+        self.console = Console(self.machine)
+        self.banner = self.console.expect(PROMPT, boot.timeout)
+
+    def send(self, text: str) -> None:
+        self.console.send(text)
+
+    def expect(self, text: str, timeout: float = 60) -> str:
+        return self.console.expect(text, timeout)
+
+    def __call__(self, command: str, timeout: float = 60) -> list:
+        """The lines that the shell answers to a command; what VMs print
+        meanwhile left out."""
+        lines = self.console.ask(PROMPT, command, timeout).splitlines()
+        return [line for line in lines if not re.match(r"[\w.-]+\| ", line)]
+
+
+class Runs:
+    """All boots of a test run."""
+
+    def __init__(self, say: Callable[[str], None]):
+        self.say = say
+        self.pool = ThreadPoolExecutor(AT_ONCE)
+        self.slots = threading.Semaphore(AT_ONCE)
+        self.pending: dict = {}
+        self.machines: set = set()
+        self.stopping = False
+
+    def schedule(self, boots: list) -> None:
+        for boot in boots:
+            self.pending[boot] = self.pool.submit(self._run, boot)
+
+    def result(self, boot: Boot) -> Run:
+        future: Optional[Future] = self.pending.get(boot)
+        assert future, f"boot {boot} was not scheduled"
+        return future.result()
+
+    def _run(self, boot: Boot) -> Run:
+        with self.slots:
+            if self.stopping:
+                raise RuntimeError("the test run is being stopped")
+            machine = Machine(spec(boot), OUT / "e2e" / boot.name)
+            self.say(f"     boot {boot}: {boot.hardware.about}, "
+                     f"{boot.cpus} CPU{'s' * (boot.cpus > 1)}")
+            self.machines.add(machine)
+            with machine:
+                outcome = machine.wait(boot.timeout)
+            self.machines.discard(machine)
+            self.say(f"     boot {boot}: {outcome.word} after "
+                     f"{outcome.seconds:.1f} s")
+            return Run(boot, outcome, machine.serial_text(), machine.folder)
+
+    def shell(self, boot: Boot) -> Shell:
+        """Starts an interactive boot; close() gives its place back."""
+        self.slots.acquire()
+        try:
+            self.say(f"     boot {boot}: {boot.hardware.about}, at the console")
+            shell = Shell(boot)
+        except BaseException:
+            self.slots.release()
+            raise
+        self.machines.add(shell.machine)
+        return shell
+
+    def close(self, shell: Shell) -> None:
+        shell.machine.stop()
+        self.machines.discard(shell.machine)
+        self.slots.release()
+
+    def stop(self) -> None:
+        """Ends everything, also what still waits for its turn."""
+        self.stopping = True
+        self.pool.shutdown(wait=False, cancel_futures=True)
+        for machine in list(self.machines):
+            machine.stop()
+        self.pool.shutdown()

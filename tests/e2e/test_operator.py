@@ -1,0 +1,59 @@
+"""A person at the console: commands, mistakes, VMs started and stopped."""
+
+import pytest
+
+from boots import OPERATOR
+
+pytestmark = pytest.mark.parametrize("shell", OPERATOR, ids=str, indirect=True)
+
+
+def row(shell, name: str) -> list:
+    return next(line.split() for line in shell("vm list")
+                if line.startswith(name))
+
+
+def test_help_lists_commands(shell) -> None:
+    text = "\n".join(shell("help"))
+    for command in ("vm list", "vm start", "exits", "info", "log"):
+        assert command in text
+
+
+def test_mistyped_command(shell) -> None:
+    assert "no command \"hepl\"" in shell("hepl")[0]
+    assert "help" in shell("hepl")[0]
+
+
+def test_mistyped_subcommand(shell) -> None:
+    text = "\n".join(shell("vm lst"))
+    assert "no \"lst\"" in text and "vm list" in text
+
+
+def test_unknown_vm(shell) -> None:
+    assert "no VM \"nobody\"" in shell("vm start nobody")[0]
+
+
+def test_vm_starts_and_ends(shell) -> None:
+    assert row(shell, "hello")[1] != "running"
+    shell.send("vm start hello\r")
+    shell.expect("hello| hello from 64-bit mode")
+    shell.expect("hello: ended with status 0")
+    shell.send("\r")
+    shell.expect("godwit> ")
+    assert row(shell, "hello")[1] == "ended"
+
+
+def test_vm_pauses_and_goes_on(shell) -> None:
+    shell.expect("clock| ")
+    assert row(shell, "clock")[1] == "running"
+    shell("vm pause clock")
+    assert row(shell, "clock")[1] == "paused"
+    before = row(shell, "clock")[5]
+    assert row(shell, "clock")[5] == before
+    shell.send("vm resume clock\r")
+    shell.expect("clock: running")
+    shell.expect("clock| ")
+    assert row(shell, "clock")[1] == "running"
+
+
+def test_log_is_kept(shell) -> None:
+    assert any("engine: " in line for line in shell("log"))
