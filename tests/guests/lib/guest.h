@@ -64,6 +64,9 @@ int run_tests(const struct test *tests, unsigned count);
 	} while (0)
 void expect_failed(const char *fmt, ...) PRINTF(1);
 
+/* Has the running test failed? Then a loop need not go on. */
+bool test_failed(void);
+
 /* Ends the test: it cannot be done here. */
 void skip(const char *fmt, ...) PRINTF(1) NORETURN;
 

@@ -94,6 +94,11 @@ static void conclude(int how, const char *fmt, va_list *args)
 	vformat(reason, sizeof(reason), fmt, args);
 }
 
+bool test_failed(void)
+{
+	return verdict == FAILED;
+}
+
 void expect_failed(const char *fmt, ...)
 {
 	va_list args;
