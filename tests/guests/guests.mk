@@ -4,7 +4,8 @@
 # A 64-bit guest is wrapped as a 32-bit ELF file, which is what Multiboot wants.
 
 GUEST_DIR  := tests/guests
-GUEST_64   := hello clock exits registers interrupts timer portio mmio
+GUEST_64   := hello clock exits registers interrupts timer portio mmio exceptions \
+		fpu paging memory spin bench
 GUEST_32   :=
 GUEST_FLAT :=
 GUEST_HOSTILE := $(basename $(notdir $(wildcard $(GUEST_DIR)/hostile/*.c)))
