@@ -38,7 +38,7 @@ static u64 bytes, sum;
 static void fill(volatile u64 *page, u64 physical)
 {
 	for (unsigned i = 0; i < WORDS; i += 8)
-		page[i] = physical ^ i << 48 ^ 0x5a5a;
+		page[i] = physical ^ (u64)i << 48 ^ 0x5a5a;
 	bytes += 4096;
 }
 
