@@ -11,8 +11,10 @@
 
 static u8 pages[4][4096] ALIGNED(4096);
 
+/* Not to be reasoned about by the compiler: it may be any of the pages. */
 static volatile u64 *at(u64 linear)
 {
+	asm volatile("" : "+r"(linear)::"memory");
 	return (volatile u64 *)linear;
 }
 
@@ -39,8 +41,8 @@ static void test_sizes(void)
 
 static void test_accessed_dirty(void)
 {
-	u64 *entry = page_entry(TEST_BASE, 0);
-	u64 *above = page_entry(TEST_BASE, 1);
+	volatile u64 *entry = page_entry(TEST_BASE, 0);
+	volatile u64 *above = page_entry(TEST_BASE, 1);
 
 	page_map(TEST_BASE, (u64)pages[0], PTE_RWU);
 	*above &= ~PTE_A;
@@ -58,7 +60,7 @@ static void test_accessed_dirty(void)
 /* String I/O to a page by the hypervisor is an access like any other. */
 static void test_accessed_io(void)
 {
-	u64 *entry = page_entry(TEST_BASE, 0);
+	volatile u64 *entry = page_entry(TEST_BASE, 0);
 	void *to = (void *)TEST_BASE;
 	u64 n = 4;
 

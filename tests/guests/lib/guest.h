@@ -109,6 +109,9 @@ const char *caught_text(void);
 	expect(caught.vector == (number), "%s: %s, not vector %d", what,     \
 	       caught_text(), number)
 
+/* Calls fn, whatever comes of it: false when an exception has ended it. */
+bool attempt(void (*fn)(void));
+
 void traps_init(void);
 /* IST 0: none, else 1-3, each with a stack of its own. */
 void trap_gate(unsigned vector, unsigned dpl, unsigned ist);
@@ -123,6 +126,9 @@ bool guarded(void (*fn)(void));
  */
 void user_call(void (*fn)(void));
 extern word user_flags;
+
+/* Numbers for attacks: the same at every start. */
+u64 random_number(void);
 
 /* --- running made-up code --- */
 
