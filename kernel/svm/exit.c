@@ -26,6 +26,21 @@ static bool is_vmcall(struct vcpu *vcpu)
 	       !memcmp(bytes, vmcall, sizeof(vmcall));
 }
 
+/*
+ * DR6 is up to date (15.12.2); DR7.GD falls when the guest's handler is
+ * entered, and that is our doing now.
+ */
+static void take_debug_exception(struct vcpu *vcpu)
+{
+	const u64 bd = BIT(13), gd = BIT(13);
+
+	vcpu_need(vcpu, STATE_DEBUG);
+	if (!(vcpu->state.dr6 & bd) || !(vcpu->state.dr7 & gd))
+		return;
+	vcpu->state.dr7 &= ~gd;
+	vcpu_changed(vcpu, STATE_DEBUG);
+}
+
 /* The vectors that push an error code, of those we intercept: #AC. */
 static void decode_exception(struct vcpu *vcpu, struct vm_exit *exit)
 {
@@ -39,6 +54,8 @@ static void decode_exception(struct vcpu *vcpu, struct vm_exit *exit)
 	if (vector == EXC_DB && svm_step_done(vcpu)) {
 		vcpu->state.nmi_blocked = false;
 		exit->reason = EXIT_NMI_WINDOW;
+	} else if (vector == EXC_DB) {
+		take_debug_exception(vcpu);
 	} else if (vector == EXC_UD && is_vmcall(vcpu)) {
 		exit->reason = EXIT_HYPERCALL;
 		exit->ilen = 3;

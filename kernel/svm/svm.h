@@ -51,6 +51,7 @@ struct svm_cpu {
 struct svm_vcpu {
 	struct vmcb *vmcb;
 	u64 vmcb_phys;
+	u64 host_vmcb; /* of the CPU it is attached to */
 	u32 after;	/* AFTER_* */
 	int last_cpu;	/* where its ASID is one, -1: nowhere */
 	u64 generation; /* ... and of which generation */
@@ -60,8 +61,12 @@ struct svm_vcpu {
 	bool stepping; /* TF is ours: to see that IRET finish */
 };
 
-/* Loads the guest's registers, enters, comes back. */
-void svm_switch(u64 *gpr, u64 vmcb_phys, u64 host_vmcb_phys);
+/*
+ * Loads the guest's registers, enters, stores them, and goes on in svm_exited()
+ * as its last call.
+ */
+void svm_switch(struct vcpu *vcpu, u64 vmcb_phys, u64 host_vmcb_phys);
+void svm_exited(struct vcpu *vcpu);
 
 /* The processor must read these parts of the VMCB again. */
 static inline void svm_dirty(struct svm_vcpu *svm, u64 clean_bits)
@@ -69,21 +74,21 @@ static inline void svm_dirty(struct svm_vcpu *svm, u64 clean_bits)
 	svm->vmcb->clean &= ~clean_bits;
 }
 
-/* --- state.c */
+/* --- state.c; what every exit needs is inline */
 
 void svm_get(struct vcpu *vcpu, u32 groups);
 void svm_put(struct vcpu *vcpu, u32 groups);
 
-static inline void svm_get_core(struct vcpu *vcpu)
+static inline void svm_put_core(struct vcpu *vcpu)
 {
-	const struct vmcb *vmcb = ((struct svm_vcpu *)vcpu->hw)->vmcb;
-	struct vcpu_state *s = &vcpu->state;
+	struct vmcb *vmcb = ((struct svm_vcpu *)vcpu->hw)->vmcb;
+	const struct vcpu_state *s = &vcpu->state;
 
-	s->gpr[RAX] = vmcb->rax;
-	s->gpr[RSP] = vmcb->rsp;
-	s->rip = vmcb->rip;
-	s->rflags = vmcb->rflags;
-	s->shadow = vmcb->int_state & INTERRUPT_SHADOW;
+	_Static_assert(SHADOW_STI == INTERRUPT_SHADOW, "one bit for both");
+	vmcb->rsp = s->gpr[RSP];
+	vmcb->rip = s->rip;
+	vmcb->rflags = s->rflags;
+	vmcb->int_state = (s->shadow | s->shadow >> 1) & INTERRUPT_SHADOW;
 }
 
 /* --- exit.c */
