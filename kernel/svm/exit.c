@@ -29,18 +29,35 @@ static bool is_vmcall(struct vcpu *vcpu)
 	       !memcmp(bytes, vmcall, sizeof(vmcall));
 }
 
+/* MOV to or from a debug register: 0F 21, 0F 23. */
+static bool is_mov_dr(struct vcpu *vcpu)
+{
+	u8 bytes[INSN_MAX];
+	struct insn insn;
+	size_t n = fetch_insn(vcpu, bytes);
+
+	return !decode(bytes, n, decode_mode_of(state_mode(&vcpu->state)),
+		       &insn) &&
+	       insn.map == MAP_0F &&
+	       (insn.opcode == 0x21 || insn.opcode == 0x23);
+}
+
+#define DR6_BD BIT(13)
+#define DR7_GD BIT(13)
+
 /*
- * DR6 is up to date (15.12.2); DR7.GD falls when the guest's handler is
- * entered, and that is our doing now.
+ * DR6 is up to date (15.12.2; Bochs 2.7 forgets, so the access is looked at
+ * too). DR7.GD falls when the guest's handler is entered: our doing now.
  */
 static void take_debug_exception(struct vcpu *vcpu)
 {
-	const u64 bd = BIT(13), gd = BIT(13);
+	struct vcpu_state *s = &vcpu->state;
 
 	vcpu_need(vcpu, STATE_DEBUG);
-	if (!(vcpu->state.dr6 & bd) || !(vcpu->state.dr7 & gd))
+	if (!(s->dr7 & DR7_GD) || !is_mov_dr(vcpu))
 		return;
-	vcpu->state.dr7 &= ~gd;
+	s->dr6 |= DR6_BD;
+	s->dr7 &= ~DR7_GD;
 	vcpu_changed(vcpu, STATE_DEBUG);
 }
 
