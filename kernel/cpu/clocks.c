@@ -3,6 +3,19 @@
 #include "cpu/regs.h"
 #include "mm/paging.h"
 
+/* What nobody answers reads as ones and stands still; so does a broken clock.
+ */
+static bool runs(u64 (*read)(void))
+{
+	u64 first = read();
+
+	for (unsigned i = 0; i < 1000; i++) {
+		if (read() != first)
+			return true;
+	}
+	return false;
+}
+
 /* --- HPET (IA-PC HPET specification 1.0a, 2.3) -----------------------------
  */
 
@@ -32,6 +45,8 @@ static bool hpet_find(struct clock *clock)
 	if (period == 0 || period > HPET_PERIOD_MAX)
 		return false;
 	hpet[HPET_CONFIG / 4] |= HPET_RUN;
+	if (!runs(hpet_read))
+		return false;
 	*clock = (struct clock){"HPET", FS_PER_S / period, UINT32_MAX,
 				hpet_read};
 	return true;
@@ -90,24 +105,12 @@ static u64 pm_read(void)
 	return inl(pm_port) & PM_TIMER_MASK;
 }
 
-/* A port that nobody answers reads as ones and stands still. */
-static bool pm_runs(void)
-{
-	u64 first = pm_read();
-
-	for (unsigned i = 0; i < 1000; i++) {
-		if (pm_read() != first)
-			return true;
-	}
-	return false;
-}
-
 static bool pm_find(struct clock *clock)
 {
 	pm_port = acpi_pm_timer_port();
 	if (pm_port == 0)
 		pm_port = pm_port_from_chipset();
-	if (pm_port == 0 || !pm_runs())
+	if (pm_port == 0 || !runs(pm_read))
 		return false;
 	*clock =
 		(struct clock){"PM timer", PM_TIMER_HZ, PM_TIMER_MASK, pm_read};

@@ -44,7 +44,6 @@ enum {
 #define ICR_ASSERT     BIT(14)
 #define ICR_SELF       BIT(18)
 #define DIVIDE_BY_1    0xb
-#define XAPIC_PHYS     0xfee00000ULL /* where every host has it */
 #define DELIVERY_SPINS 100000
 
 static volatile u8 *xapic; /* NULL in x2APIC mode, and before lapic_init() */
@@ -80,7 +79,7 @@ static void choose_mode(void)
 	x2apic = rdmsr(MSR_APIC_BASE) & APIC_BASE_X2APIC;
 	if (x2apic || xapic != NULL)
 		return;
-	xapic = mmio_map(base & XAPIC_PHYS, PAGE_SIZE);
+	xapic = mmio_map(base & APIC_BASE_ADDRESS, PAGE_SIZE);
 	if (xapic == NULL)
 		panic("the local APIC cannot be mapped");
 }

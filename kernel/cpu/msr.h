@@ -48,9 +48,10 @@
 #define EFER_LMSLE BIT(13)
 #define EFER_FFXSR BIT(14)
 
-#define APIC_BASE_BSP	 BIT(8)
-#define APIC_BASE_X2APIC BIT(10)
-#define APIC_BASE_ENABLE BIT(11)
+#define APIC_BASE_BSP	  BIT(8)
+#define APIC_BASE_X2APIC  BIT(10)
+#define APIC_BASE_ENABLE  BIT(11)
+#define APIC_BASE_ADDRESS 0x000ffffffffff000ULL
 
 /* Power-on layout: WB WT UC- UC, twice (SDM vol. 3A 12.12.4). */
 #define PAT_DEFAULT 0x0007040600070406ULL

@@ -6,6 +6,7 @@
 #include "lib/panic.h"
 #include "lib/printf.h"
 #include "lib/symbols.h"
+#include "mm/paging.h"
 
 #define FRAMES_MAX 24
 
@@ -122,6 +123,8 @@ void panic_trap(const struct trap_frame *frame)
 {
 	begin();
 	printf("\npanic: %s", exception_name(frame->vector));
+	if (frame->vector == EXC_DF && is_stack_guard(read_cr2()))
+		printf(", stack overflow");
 	if (frame->vector == EXC_PF)
 		printf(", %s at 0x%lx", page_fault_text(frame->error),
 		       read_cr2());

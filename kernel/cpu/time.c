@@ -14,6 +14,7 @@
 #define WINDOW_NS     (10 * NS_PER_MS)
 #define CLOCKS	      2
 #define TRIES	      5
+#define SPINS_MAX     100000 /* a clock that stands is found out later */
 #define TOLERATED_PPM 1000
 
 /* One clock read at one moment. */
@@ -27,20 +28,28 @@ static u64 time_zero;
 static struct ratio to_ns, from_ns;
 static char source[48];
 
-/* The reading that took least time knows best when it was taken. */
+/*
+ * Reads until the count changes: a tick's edge is known more precisely than a
+ * tick is long. The edge that was seen in the least time is the best one.
+ */
 static struct sample sample(u64 (*read)(void))
 {
 	struct sample best = {0};
 	u64 least = UINT64_MAX;
 
 	for (unsigned i = 0; i < TRIES; i++) {
-		u64 before = rdtsc_ordered(), count = read();
-		u64 took = rdtsc_ordered() - before;
+		u64 count = read(), last, start, end = rdtsc_ordered();
+		unsigned spins = 0;
 
-		if (took < least) {
-			least = took;
-			best.tsc = before + took / 2;
-			best.count = count;
+		do {
+			last = count;
+			start = end;
+			count = read();
+			end = rdtsc_ordered();
+		} while (count == last && ++spins < SPINS_MAX);
+		if (end - start < least) {
+			least = end - start;
+			best = (struct sample){end - least / 2, count};
 		}
 	}
 	return best;

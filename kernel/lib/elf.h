@@ -13,6 +13,8 @@
 #define ELF_SHT_SYMTAB 2
 #define ELF_SHT_STRTAB 3
 
+#define ELF_SHF_EXECINSTR 4
+
 #define ELF_STT_NOTYPE 0
 #define ELF_STT_FUNC   2
 

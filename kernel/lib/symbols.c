@@ -2,6 +2,8 @@
 #include "lib/printf.h"
 #include "lib/symbols.h"
 
+static const struct elf_section *sections;
+static unsigned section_count;
 static const struct elf_symbol *symbols;
 static size_t symbol_count;
 static const char *names;
@@ -28,15 +30,18 @@ static const struct elf_section *section(const void *elf, size_t size,
 	return inside(s->offset, s->size, size) ? s : NULL;
 }
 
-static err_t use_tables(const void *elf, const struct elf_section *symtab,
+static err_t use_tables(const void *elf, size_t size,
+			const struct elf_section *symtab,
 			const struct elf_section *strtab)
 {
 	const char *strings = (const char *)elf + strtab->offset;
 
-	if (symtab->entsize != sizeof(struct elf_symbol) ||
+	sections = section(elf, size, 0);
+	if (sections == NULL || symtab->entsize != sizeof(struct elf_symbol) ||
 	    symtab->offset % 8 != 0 || strtab->type != ELF_SHT_STRTAB ||
 	    strtab->size == 0 || strings[strtab->size - 1] != '\0')
 		return E_FORMAT;
+	section_count = ((const struct elf_header *)elf)->shnum;
 	symbols = (const void *)((const u8 *)elf + symtab->offset);
 	symbol_count = symtab->size / sizeof(struct elf_symbol);
 	names = strings;
@@ -59,9 +64,24 @@ err_t symbols_init(const void *elf, size_t size)
 		if (s == NULL || s->type != ELF_SHT_SYMTAB)
 			continue;
 		linked = section(elf, size, s->link);
-		return linked != NULL ? use_tables(elf, s, linked) : E_FORMAT;
+		return linked != NULL ? use_tables(elf, size, s, linked)
+				      : E_FORMAT;
 	}
 	return E_NOTFOUND;
+}
+
+/* A symbol of a section with code, and addr is in that section too. */
+static bool names_code(const struct elf_symbol *s, u64 addr)
+{
+	unsigned type = s->info & 15;
+	const struct elf_section *in;
+
+	if ((type != ELF_STT_FUNC && type != ELF_STT_NOTYPE) || s->name == 0 ||
+	    s->name >= names_size || s->shndx == 0 || s->shndx >= section_count)
+		return false;
+	in = &sections[s->shndx];
+	return (in->flags & ELF_SHF_EXECINSTR) && s->value <= addr &&
+	       addr - in->addr < in->size;
 }
 
 /* Is a the better name for an address that both lie at or below? */
@@ -78,13 +98,8 @@ const char *symbol_at(u64 addr, u64 *offset)
 
 	for (size_t i = 0; i < symbol_count; i++) {
 		const struct elf_symbol *s = &symbols[i];
-		unsigned type = s->info & 15;
 
-		if ((type != ELF_STT_FUNC && type != ELF_STT_NOTYPE) ||
-		    s->shndx == 0 || s->name == 0 || s->name >= names_size ||
-		    s->value > addr)
-			continue;
-		if (better(s, best))
+		if (names_code(s, addr) && better(s, best))
 			best = s;
 	}
 	if (best == NULL ||

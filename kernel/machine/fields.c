@@ -26,9 +26,8 @@ void device_dump(const struct device_description *description, unsigned id,
 		/* The highest element first, as one would write a number. */
 		for (unsigned n = field->count; n-- && used < sizeof(line);)
 			used += snprintf(line + used, sizeof(line) - used,
-					 " %0*llx", 2 * field->size,
-					 (unsigned long long)device_field_get(
-						 field, device, n));
+					 " %0*lx", 2 * field->size,
+					 device_field_get(field, device, n));
 		log_info("%s %u: %s%s", description->name, id, field->name,
 			 line);
 	}

@@ -19,9 +19,9 @@
 struct vcpu;
 struct vm;
 
-#define LAPIC_ADDRESS  0xfee00000ULL
-#define LAPIC_SIZE     0x1000ULL
-#define LAPIC_TIMER_HZ 1000000000ULL /* a tick is a nanosecond */
+#define LAPIC_ADDRESS  ((u64)0xfee00000)
+#define LAPIC_SIZE     PAGE_SIZE
+#define LAPIC_TIMER_HZ ((u64)1000000000) /* a tick is a nanosecond */
 
 /* Vectors below belong to exceptions: an APIC refuses them (11.5.2). */
 #define LAPIC_VECTOR_MIN 16

@@ -53,7 +53,10 @@ static bool is_target(const struct lapic *from, const struct lapic *to)
 	return dest == everyone || matches(to, dest, from->icr & ICR_LOGICAL);
 }
 
-/* Not among the combinations of tables 11-3 and 11-4. */
+/*
+ * Combinations that tables 11-3 and 11-4 call invalid. An NMI to oneself is
+ * among them, but processors send it, and guests know.
+ */
 static bool is_void(u64 icr)
 {
 	unsigned delivery = DELIVERY(icr);
@@ -61,7 +64,7 @@ static bool is_void(u64 icr)
 	switch (ICR_SHORTHAND(icr)) {
 	case ICR_TO_SELF:
 	case ICR_TO_ALL:
-		return delivery != DELIVER_FIXED;
+		return delivery != DELIVER_FIXED && delivery != DELIVER_NMI;
 	}
 	/* INIT level de-assert: arbitration IDs, which no longer exist. */
 	return delivery == DELIVER_INIT && (icr & ICR_LEVEL) &&

@@ -7,13 +7,13 @@
 #include "cpu/time.h"
 #include "machine/lapic_regs.h"
 
-#define NEVER (~0ULL)
+#define NEVER (~(u64)0)
 
 /*
  * A shorter period would leave the guest no time between two interrupts, and
  * the host none between two exits.
  */
-#define PERIOD_MIN_NS 50000ULL
+#define PERIOD_MIN_NS ((u64)50000)
 
 _Static_assert(LAPIC_TIMER_HZ == NS_PER_S, "ticks are taken for nanoseconds");
 
@@ -60,6 +60,13 @@ static u64 period(const struct lapic *lapic)
 	return ns_to_tsc(MAX(ns, PERIOD_MIN_NS));
 }
 
+/* Set by the guest: the run loop is to set its own timer anew. */
+static void rearm(struct lapic *lapic, u64 tsc)
+{
+	set_expires(lapic, tsc);
+	vcpu_request(lapic->vcpu, REQUEST_INTERRUPT);
+}
+
 static void stop(struct lapic *lapic)
 {
 	lapic->tsc_deadline = 0;
@@ -70,8 +77,7 @@ static void stop(struct lapic *lapic)
 static void place_deadline(struct lapic *lapic, u64 tsc)
 {
 	u64 guest = tsc + lapic->vcpu->tsc_offset;
-	u64 ticks =
-		lapic->tsc_deadline > guest ? lapic->tsc_deadline - guest : 0;
+	u64 ticks = MAX(lapic->tsc_deadline, guest) - guest;
 
 	if (lapic->tsc_deadline)
 		set_expires(lapic, add_ticks(tsc, ticks));
@@ -79,14 +85,11 @@ static void place_deadline(struct lapic *lapic, u64 tsc)
 
 static void expire(struct lapic *lapic, u64 tsc)
 {
-	u64 late = tsc - lapic->expires;
+	u64 late = tsc - lapic->expires, whole = period(lapic);
 
-	/* Periods that nobody was there for are one interrupt, as on the bus.
-	 */
+	/* Periods that nobody was there for are one interrupt. */
 	if (mode(lapic) == LVT_TIMER_PERIODIC)
-		set_expires(
-			lapic,
-			add_ticks(tsc, period(lapic) - late % period(lapic)));
+		set_expires(lapic, add_ticks(tsc, whole - late % whole));
 	else
 		stop(lapic);
 	vlapic_local(lapic, LVT_TIMER);
@@ -123,10 +126,10 @@ void vlapic_timer_mode(struct lapic *lapic, u32 old_lvt)
 
 static void count_down(struct lapic *lapic, u64 count)
 {
+	u64 ticks = ns_to_tsc(count << divide_shift(lapic));
+
 	if (count)
-		set_expires(lapic,
-			    add_ticks(now(lapic),
-				      ns_to_tsc(count << divide_shift(lapic))));
+		rearm(lapic, add_ticks(now(lapic), ticks));
 	else
 		stop(lapic);
 }
@@ -175,5 +178,5 @@ void vlapic_deadline_write(struct lapic *lapic, u64 value)
 		return;
 	stop(lapic);
 	lapic->tsc_deadline = value;
-	vlapic_poll(lapic->vcpu, now(lapic));
+	rearm(lapic, vlapic_poll(lapic->vcpu, now(lapic)));
 }

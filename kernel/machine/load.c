@@ -2,7 +2,6 @@
 
 #include "lib/log.h"
 #include "lib/string.h"
-#include "vm/model.h"
 #include "vm/vm.h"
 
 /* Not the first page, which has the interrupt table and often means NULL. */
@@ -82,9 +81,8 @@ err_t load_place(struct load *load, const char *what, u64 size, u64 align,
 	    place_in(load, starts[!high], size, align, address))
 		return note_used(load, *address, size);
 	return load_fail(load, E_NOMEM,
-			 "no room for %s of %llu bytes in %llu KiB of memory",
-			 what, (unsigned long long)size,
-			 (unsigned long long)(load->vm->memory.size >> 10));
+			 "no room for %s of %lu bytes in %lu KiB of memory",
+			 what, size, (load->vm->memory.size >> 10));
 }
 
 err_t load_piece(struct load *load, const struct load_piece *p)
@@ -94,28 +92,23 @@ err_t load_piece(struct load *load, const struct load_piece *p)
 
 	if (p->offset > load->file.size ||
 	    p->file_size > load->file.size - p->offset)
-		return load_fail(
-			load, E_FORMAT,
-			"%s %u: 0x%llx bytes at offset 0x%llx, but the "
-			"file has 0x%llx",
-			p->name, p->index, (unsigned long long)p->file_size,
-			(unsigned long long)p->offset,
-			(unsigned long long)load->file.size);
+		return load_fail(load, E_FORMAT,
+				 "%s %u: 0x%lx bytes at offset 0x%lx, but the "
+				 "file has 0x%lx",
+				 p->name, p->index, p->file_size, p->offset,
+				 load->file.size);
 	if (p->memory_size < p->file_size)
 		return load_fail(
 			load, E_FORMAT,
-			"%s %u: 0x%llx bytes of file for 0x%llx of memory",
-			p->name, p->index, (unsigned long long)p->file_size,
-			(unsigned long long)p->memory_size);
+			"%s %u: 0x%lx bytes of file for 0x%lx of memory",
+			p->name, p->index, p->file_size, p->memory_size);
 	if (!is_usable(load, p->address, p->memory_size))
 		return load_fail(
 			load, E_RANGE,
-			"%s %u: 0x%llx bytes at address 0x%llx are not within "
-			"usable memory (0-0x%llx, 0x%llx-0x%llx)",
-			p->name, p->index, (unsigned long long)p->memory_size,
-			(unsigned long long)p->address, LOW_RAM_END,
-			(unsigned long long)HIGH_RAM_START,
-			(unsigned long long)memory->low_size);
+			"%s %u: 0x%lx bytes at address 0x%lx are not within "
+			"usable memory (0-0x%lx, 0x%lx-0x%lx)",
+			p->name, p->index, p->memory_size, p->address,
+			LOW_RAM_END, HIGH_RAM_START, memory->low_size);
 	err = guest_write(memory, p->address, load->file.data + p->offset,
 			  p->file_size);
 	if (!err)
@@ -131,9 +124,9 @@ static err_t load_unknown(struct load *load, u64 suspect)
 	if (suspect != ~0ULL)
 		return load_fail(
 			load, E_FORMAT,
-			"the Multiboot header at offset 0x%llx has a "
+			"the Multiboot header at offset 0x%lx has a "
 			"wrong checksum (loader = flat would not look)",
-			(unsigned long long)suspect);
+			suspect);
 	if (load_is_elf(&load->file))
 		return load_fail(load, E_FORMAT,
 				 "an ELF file, but without a Multiboot header "
@@ -141,9 +134,8 @@ static err_t load_unknown(struct load *load, u64 suspect)
 				 MULTIBOOT_SEARCH);
 	return load_fail(load, E_FORMAT,
 			 "no Multiboot header in its first %u bytes, and with "
-			 "%llu too large for a flat image (at most %llu)",
-			 MULTIBOOT_SEARCH, (unsigned long long)load->file.size,
-			 FLAT_MAX);
+			 "%lu too large for a flat image (at most %lu)",
+			 MULTIBOOT_SEARCH, load->file.size, FLAT_MAX);
 }
 
 static err_t load_auto(struct load *load)
@@ -158,27 +150,10 @@ static err_t load_auto(struct load *load)
 	return load_flat(load);
 }
 
-/* Power-on; all but the first wait to be started by it (SDM 9.4.3). */
-static void reset_vcpus(struct vm *vm)
-{
-	for (unsigned i = 0; i < vm->vcpus; i++) {
-		struct vcpu *vcpu = vm->vcpu[i];
-		struct cpuid_result leaf1;
-
-		state_reset(&vcpu->state, 0);
-		vcpu->valid = vcpu->dirty = STATE_ALL;
-		model_cpuid(vcpu, 1, 0, &leaf1);
-		vcpu->state.gpr[RDX] = leaf1.eax;
-		if (i)
-			vcpu->state.activity = ACTIVITY_WAIT_SIPI;
-	}
-}
-
 err_t load_guest(struct vm *vm)
 {
 	struct load load = {.vm = vm, .file.name = vm->config.kernel};
 
-	reset_vcpus(vm);
 	if (!file_find(vm->config.kernel, &load.file)) {
 		load.file.name = vm->config.kernel;
 		return load_fail(&load, E_NOTFOUND,

@@ -18,10 +18,10 @@ struct vm;
  * data, above 1 MiB up to the device hole, above 4 GiB. Between the first two
  * is RAM too, but a PC's is not usable there.
  */
-#define LOW_RAM_END    0x9fc00ULL
+#define LOW_RAM_END    KIB(639)
 #define HIGH_RAM_START MIB(1)
 
-#define FLAT_ADDRESS 0x7c00ULL
+#define FLAT_ADDRESS ((u64)0x7c00)
 #define FLAT_MAX     (LOW_RAM_END - FLAT_ADDRESS)
 
 struct load_range {
@@ -37,8 +37,7 @@ struct load {
 	unsigned count;
 };
 
-/* vm->config's kernel and modules; all vCPUs' state, of which the first runs.
- */
+/* vm->config's kernel and modules; the first vCPU starts from its reset. */
 err_t load_guest(struct vm *vm);
 
 /* One kind each; the file is there and not empty. */

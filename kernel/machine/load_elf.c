@@ -195,8 +195,8 @@ static err_t load_segments(struct load *load, const struct elf *elf, u32 *entry)
 		if (!read_program(&load->file, elf, i, &p))
 			return load_fail(load, E_FORMAT,
 					 "program header %u is not within the "
-					 "file (table at offset 0x%llx)",
-					 i, (unsigned long long)elf->phoff);
+					 "file (table at offset 0x%lx)",
+					 i, elf->phoff);
 		if (p.type != ELF_LOAD || !p.memsz)
 			continue;
 		piece = (struct load_piece){"segment", i,	 p.paddr,
@@ -210,8 +210,8 @@ static err_t load_segments(struct load *load, const struct elf *elf, u32 *entry)
 		return load_fail(load, E_FORMAT, "no segment to be loaded");
 	if (!found && !is_loaded(load, elf->entry))
 		return load_fail(load, E_FORMAT,
-				 "the entry address 0x%llx is in no segment",
-				 (unsigned long long)elf->entry);
+				 "the entry address 0x%lx is in no segment",
+				 elf->entry);
 	if (!found)
 		*entry = elf->entry;
 	return E_OK;

@@ -33,15 +33,15 @@ err_t load_flat(struct load *load)
 
 	if (load->file.size > FLAT_MAX)
 		return load_fail(load, E_FORMAT,
-				 "%llu bytes are too large for a flat image "
-				 "(at most %llu)",
-				 (unsigned long long)load->file.size, FLAT_MAX);
+				 "%lu bytes are too large for a flat image "
+				 "(at most %lu)",
+				 load->file.size, FLAT_MAX);
 	err = load_piece(load, &piece);
 	if (err)
 		return err;
 	enter_real_mode(&load->vm->vcpu[0]->state);
-	log_info("%s: %s: flat, %llu bytes at 0x%llx, real mode",
-		 load->vm->config.name, load->file.name,
-		 (unsigned long long)load->file.size, FLAT_ADDRESS);
+	log_info("%s: %s: flat, %lu bytes at 0x%lx, real mode",
+		 load->vm->config.name, load->file.name, load->file.size,
+		 FLAT_ADDRESS);
 	return E_OK;
 }

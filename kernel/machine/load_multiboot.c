@@ -113,11 +113,10 @@ static err_t read_header(struct load *load, struct multiboot_header *header,
 
 	if (load_find_multiboot(&load->file, offset, &suspect)) {
 		if (suspect != ~0ULL)
-			return load_fail(
-				load, E_FORMAT,
-				"the Multiboot header at offset 0x%llx "
-				"has a wrong checksum",
-				(unsigned long long)suspect);
+			return load_fail(load, E_FORMAT,
+					 "the Multiboot header at offset 0x%lx "
+					 "has a wrong checksum",
+					 suspect);
 		return load_fail(load, E_FORMAT,
 				 "no Multiboot header in its first %u bytes",
 				 MULTIBOOT_SEARCH);
@@ -129,9 +128,9 @@ static err_t read_header(struct load *load, struct multiboot_header *header,
 	size = sizeof(*header);
 	if (size > MIN(load->file.size, MULTIBOOT_SEARCH) - *offset)
 		return load_fail(load, E_FORMAT,
-				 "the Multiboot header at offset 0x%llx has "
+				 "the Multiboot header at offset 0x%lx has "
 				 "addresses (flag 16), but they are cut off",
-				 (unsigned long long)*offset);
+				 *offset);
 	memcpy(header, load->file.data + *offset, size);
 	return E_OK;
 }

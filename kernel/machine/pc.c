@@ -29,6 +29,7 @@ static err_t create_lapics(struct vm *vm)
 		       &vlapic_bus_ops, vm);
 }
 
+/* What is there when this fails is pc_destroy()'s. */
 static err_t pc_create(struct vm *vm)
 {
 	err_t err = create_lapics(vm);
@@ -37,18 +38,7 @@ static err_t pc_create(struct vm *vm)
 		err = uart_create(vm);
 	if (!err)
 		err = ports_create(vm);
-	if (err)
-		pc_destroy(vm);
 	return err;
-}
-
-/* Every start is a power-on. */
-static err_t pc_load(struct vm *vm)
-{
-	for (unsigned i = 0; i < vm->vcpus; i++)
-		vlapic_reset(vm->vcpu[i]);
-	uart_reset(vm->uart);
-	return load_guest(vm);
 }
 
 void pc_dump(const struct vm *vm)
@@ -61,7 +51,7 @@ void pc_dump(const struct vm *vm)
 const struct machine pc_machine = {
 	.create = pc_create,
 	.destroy = pc_destroy,
-	.load = pc_load,
+	.load = load_guest,
 	.init = vlapic_init,
 	.irq_pending = vlapic_pending,
 	.irq_taken = vlapic_taken,

@@ -157,15 +157,10 @@ static u8 cause(struct uart *uart)
 
 bool uart_irq_level(struct uart *uart)
 {
-	bool level;
-
-	spin_lock(&uart->lock);
 	rx_fill(uart);
 	/* Looped back, OUT2's pin is inactive (8.6). */
-	level = cause(uart) != IIR_NONE &&
-		(uart->mcr & (MCR_OUT2 | MCR_LOOP)) == MCR_OUT2;
-	spin_unlock(&uart->lock);
-	return level;
+	return cause(uart) != IIR_NONE &&
+	       (uart->mcr & (MCR_OUT2 | MCR_LOOP)) == MCR_OUT2;
 }
 
 static u8 read_iir(struct uart *uart)
@@ -329,10 +324,8 @@ static u64 port_read(void *device, struct vcpu *vcpu, u64 offset, unsigned size)
 	struct uart *uart = device;
 	u64 value = 0;
 
-	spin_lock(&uart->lock);
 	for (unsigned i = 0; i < size; i++)
 		value |= (u64)read_register(uart, offset + i) << (8 * i);
-	spin_unlock(&uart->lock);
 	return value;
 }
 
@@ -343,12 +336,8 @@ static void port_write(void *device, struct vcpu *vcpu, u64 offset,
 
 	for (unsigned i = 0; i < size; i++) {
 		char byte = value >> (8 * i);
-		bool out;
 
-		spin_lock(&uart->lock);
-		out = write_register(uart, offset + i, byte);
-		spin_unlock(&uart->lock);
-		if (out)
+		if (write_register(uart, offset + i, byte))
 			vm_console_write(uart->vm, &byte, 1);
 	}
 }

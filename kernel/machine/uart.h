@@ -2,12 +2,12 @@
  * The guest's serial port: a 16550A at 0x3f8 (PC16550D data sheet; sections
  * and tables by that). What it sends goes to the VM's console at once, what is
  * typed there it receives; there is no line, so nothing is ever lost or late.
+ * vm->lock guards it, as it does the whole port bus.
  */
 #ifndef MACHINE_UART_H
 #define MACHINE_UART_H
 
 #include "lib/error.h"
-#include "lib/spinlock.h"
 #include "lib/types.h"
 #include "machine/fields.h"
 
@@ -19,7 +19,6 @@ struct vm;
 
 struct uart {
 	struct vm *vm;
-	struct spinlock lock; /* several vCPUs may use the port */
 	u8 ier, fcr, lcr, mcr, scr;
 	u8 lsr; /* OE, BI: until read */
 	u8 msr; /* changes: until read */

@@ -15,11 +15,11 @@
 #define FREE_MARK   0xfeeefeeefeeefeeeULL
 #define POISON	    0xddddddddddddddddULL
 
-/* Chosen to leave little of a page unused. */
-static const u16 class_size[] = {16,  32,  64,	 128,  192,
-				 336, 672, 1008, 1344, 2016};
+/* Chosen to leave little of a page unused; whole cache lines from one on. */
+static const u16 class_size[] = {16,  32,  64,	128,  192, 320,
+				 448, 640, 960, 1344, 1984};
 #define CLASSES ARRAY_LEN(class_size)
-#define LARGEST 2016
+#define LARGEST 1984
 
 struct object {
 	struct object *next;

@@ -1,7 +1,8 @@
 /*
- * Memory by the byte. Up to 2016 bytes come from slabs of one page per size
- * class, 16-byte aligned; more comes as whole pages, page aligned, up to 1 GiB.
- * Freed memory is poisoned: writing to it, or freeing it twice, panics.
+ * Memory by the byte. Up to 1984 bytes come from slabs of one page per size
+ * class, aligned to 16 bytes, from 64 bytes on to 64; more comes as whole
+ * pages, page aligned, up to 1 GiB. Freed memory is poisoned: writing to it, or
+ * freeing it twice, panics.
  */
 #ifndef MM_HEAP_H
 #define MM_HEAP_H

@@ -1,8 +1,11 @@
 /*
  * One byte per page says what block begins there; pages inside a block have 0.
- * The bytes of a gigabyte are cleared only when it is first broken up, so that
- * a start costs the same on a small machine and on a large one. Free blocks are
- * linked through their own first bytes.
+ * The bytes of a gigabyte are cleared only when it is first broken up. The
+ * links of the free lists lie in arrays of their own, one for blocks below 2
+ * MiB and a dense one for those above, rather than in the blocks: so free
+ * memory is not touched, and a start costs the same on a small machine and on a
+ * large one. That matters most with an emulator or another hypervisor below us,
+ * whose memory comes into being when it is touched.
  */
 #include "lib/panic.h"
 #include "lib/spinlock.h"
@@ -27,8 +30,9 @@ struct link {
 
 static struct spinlock lock = SPINLOCK_INIT;
 static u8 *map;
-static struct link *links;
-static u64 map_pages; /* a multiple of a gigabyte's */
+static struct link *small_links; /* by page, and the list heads */
+static struct link *large_links; /* by 2 MiB */
+static u64 map_pages;		 /* a multiple of a gigabyte's */
 static u64 uncleared; /* while starting: the map from here on is garbage */
 static u64 total_pages, free_pages;
 
@@ -37,33 +41,40 @@ static u64 block_pages(unsigned order)
 	return (u64)1 << order;
 }
 
+static struct link *link_of(u64 pfn, unsigned order)
+{
+	if (order < ORDER_2M || pfn == LIST_HEAD(order))
+		return &small_links[pfn];
+	return &large_links[pfn >> ORDER_2M];
+}
+
 static void list_push(u64 pfn, unsigned order)
 {
-	u32 head = LIST_HEAD(order), next = links[head].next;
+	struct link *head = link_of(LIST_HEAD(order), order);
 
-	links[pfn] = (struct link){.next = next, .prev = head};
-	links[next].prev = (u32)pfn;
-	links[head].next = (u32)pfn;
+	*link_of(pfn, order) = (struct link){head->next, LIST_HEAD(order)};
+	link_of(head->next, order)->prev = (u32)pfn;
+	head->next = (u32)pfn;
 	map[pfn] = (u8)(HEAD_FREE | order);
 }
 
-static void list_remove(u64 pfn)
+static void list_remove(u64 pfn, unsigned order)
 {
-	struct link link = links[pfn];
+	struct link *link = link_of(pfn, order);
 
-	links[link.next].prev = link.prev;
-	links[link.prev].next = link.next;
+	link_of(link->next, order)->prev = link->prev;
+	link_of(link->prev, order)->next = link->next;
 	map[pfn] = 0;
 }
 
 static u64 list_first(unsigned order)
 {
-	return links[LIST_HEAD(order)].next;
+	return small_links[LIST_HEAD(order)].next;
 }
 
 static bool list_empty(unsigned order)
 {
-	return links[LIST_HEAD(order)].next == LIST_HEAD(order);
+	return list_first(order) == LIST_HEAD(order);
 }
 
 static void clear_gigabyte(u64 pfn)
@@ -120,7 +131,7 @@ static void add_range(u64 start, u64 end)
 static u64 place_map(const struct boot_region *regions, unsigned count,
 		     u64 *size)
 {
-	u64 top = 0, start, end;
+	u64 top = 0, links, start, end;
 
 	for (unsigned i = 0; i < count; i++) {
 		if (regions[i].kind == BOOT_MEM_FREE)
@@ -129,7 +140,8 @@ static u64 place_map(const struct boot_region *regions, unsigned count,
 	if (top > UINT32_MAX)
 		panic("more than 16 TiB of memory");
 	map_pages = ALIGN_UP(top, PAGES_PER_GIB);
-	*size = ALIGN_UP(map_pages + top * sizeof(struct link), PAGE_SIZE);
+	links = (map_pages >> ORDER_2M) + top;
+	*size = ALIGN_UP(map_pages + links * sizeof(struct link), PAGE_SIZE);
 	for (unsigned i = 0; i < count; i++) {
 		usable(&regions[i], &start, &end);
 		if (end - start >= *size)
@@ -145,10 +157,11 @@ void pages_init(const struct boot_info *info)
 	u64 map_phys = place_map(regions, info->region_count, &size);
 
 	map = phys_to_virt(map_phys);
-	links = (struct link *)(map + map_pages);
+	large_links = (struct link *)(map + map_pages);
+	small_links = large_links + (map_pages >> ORDER_2M);
 	uncleared = total_pages = free_pages = 0;
 	for (u32 order = 0; order < ORDERS; order++)
-		links[LIST_HEAD(order)] = (struct link){order, order};
+		small_links[LIST_HEAD(order)] = (struct link){order, order};
 	for (u64 pfn = 0; pfn < map_pages; pfn += PAGES_PER_GIB)
 		map[pfn] = 0;
 	for (unsigned i = 0; i < info->region_count; i++) {
@@ -184,7 +197,7 @@ u64 page_alloc(unsigned order)
 		from++;
 	if (from <= ORDER_MAX) {
 		pfn = list_first(from);
-		list_remove(pfn);
+		list_remove(pfn, from);
 		split(pfn, from, order);
 		map[pfn] = (u8)(HEAD_USED | order);
 		free_pages -= block_pages(order);
@@ -231,7 +244,7 @@ void page_free(u64 phys, unsigned order)
 
 		if (map[buddy] != (HEAD_FREE | order))
 			break;
-		list_remove(buddy);
+		list_remove(buddy, order);
 		pfn &= ~block_pages(order);
 	}
 	list_push(pfn, order);

@@ -15,8 +15,10 @@
 #define ORDER_1G  18u
 #define ORDER_MAX ORDER_1G
 
-/* Unit tests put their own window here. */
-#ifndef PHYS_OFFSET
+#ifdef HOST_TEST /* unit tests have a window of their own instead */
+extern u64 host_phys_offset;
+#define PHYS_OFFSET host_phys_offset
+#else
 #define PHYS_OFFSET DIRECT_MAP_BASE
 #endif
 

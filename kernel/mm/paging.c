@@ -299,3 +299,12 @@ u64 stack_alloc(u64 size)
 	spin_unlock(&lock);
 	return err == E_OK ? top : 0;
 }
+
+bool is_stack_guard(u64 virt)
+{
+	u64 page = ALIGN_DOWN(virt, PAGE_SIZE);
+
+	if (page == (u64)boot_stack_guard)
+		return true;
+	return page >= STACK_BASE && page < stack_next && lookup(page) == 0;
+}

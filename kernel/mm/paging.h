@@ -45,6 +45,9 @@ void *mmio_map(u64 phys, u64 size);
 /* The top of a fresh stack with a guard page below; 0 when out of memory. */
 u64 stack_alloc(u64 size);
 
+/* Is this the unmapped page below a stack? For panic to name an overflow. */
+bool is_stack_guard(u64 virt);
+
 /* Is this physical range RAM that the direct map reaches? */
 bool phys_is_mapped(u64 phys, u64 size);
 

@@ -148,8 +148,9 @@ static void show_exits(const struct vm *vm)
 			       sum.count, sum.cycles / sum.count);
 	}
 	for (unsigned i = 0; i < vm->vcpus; i++)
-		guest += vm->vcpu[i]->guest_cycles;
-	printf("  in the guest %lu cycles, in the host %lu\n", guest, host);
+		guest += vm->vcpu[i]->run_ticks;
+	printf("  in the guest %lu cycles, in the host %lu\n", guest - host,
+	       host);
 }
 
 static void run_exits(struct vm *vm, const char *argument)

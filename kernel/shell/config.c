@@ -162,15 +162,13 @@ static err_t set_size(struct parser *p, const struct key *key, struct slice s,
 	if (!number(s, &value) || value < key->low)
 		return fail(p,
 			    "%s: \"%.*s\" is not a size (expected like 64M, at "
-			    "least %lluM)",
-			    key->name, SHOWN(s),
-			    (unsigned long long)(key->low >> 20));
+			    "least %luM)",
+			    key->name, SHOWN(s), (key->low >> 20));
 	if (value > key->high || (value & PAGE_MASK))
 		return fail(p,
 			    "%s: %.*s is not possible (expected a multiple of "
-			    "4K, at most %lluG)",
-			    key->name, SHOWN(s),
-			    (unsigned long long)(key->high >> 30));
+			    "4K, at most %luG)",
+			    key->name, SHOWN(s), (key->high >> 30));
 	memcpy(field, &value, sizeof(value));
 	return E_OK;
 }

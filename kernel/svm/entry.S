@@ -4,7 +4,7 @@
  * the VMCB; the other fourteen registers are exchanged here, from and to
  * vcpu->state.gpr[] (enum gpr; RAX's and RSP's slots are left alone).
  *
- *	void svm_switch(u64 *gpr, u64 vmcb_phys, u64 host_vmcb_phys)
+ *	void svm_switch(struct vcpu *vcpu, u64 vmcb_phys, u64 host_vmcb_phys)
  *
  * From CLGI to STGI nothing interrupts: TR and GS are the guest's there, and an
  * NMI would find no stack. Interrupts are enabled for VMRUN itself, or they
@@ -22,7 +22,7 @@ svm_switch:
 	push	%r14
 	push	%r15
 	push	%rdx
-	push	%rdi			/* gpr, found again after the exit */
+	push	%rdi			/* vcpu, and its gpr[] */
 	mov	%rsi, %rax
 	mov	1*8(%rdi), %rcx
 	mov	2*8(%rdi), %rdx
@@ -48,7 +48,7 @@ svm_switch:
 	mov	8(%rsp), %rax
 	vmload	%rax
 	stgi
-	mov	(%rsp), %rax
+	pop	%rax
 	mov	%rcx, 1*8(%rax)
 	mov	%rdx, 2*8(%rax)
 	mov	%rbx, 3*8(%rax)
@@ -63,14 +63,15 @@ svm_switch:
 	mov	%r13, 13*8(%rax)
 	mov	%r14, 14*8(%rax)
 	mov	%r15, 15*8(%rax)
-	add	$16, %rsp
+	add	$8, %rsp
 	pop	%r15
 	pop	%r14
 	pop	%r13
 	pop	%r12
 	pop	%rbx
 	pop	%rbp
-	ret
+	mov	%rax, %rdi
+	jmp	svm_exited
 	.size	svm_switch, . - svm_switch
 
 	.section .note.GNU-stack, "", @progbits

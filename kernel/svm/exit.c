@@ -9,9 +9,12 @@
 #include "vm/vm.h"
 #include "vm/walk.h"
 
-static struct vmcb *vmcb_of(const struct vcpu *vcpu)
+static void take_info(struct vcpu *vcpu, struct vm_exit *exit)
 {
-	return ((struct svm_vcpu *)vcpu->hw)->vmcb;
+	const struct vmcb *vmcb = ((struct svm_vcpu *)vcpu->hw)->vmcb;
+
+	exit->info1 = vmcb->exit_info1;
+	exit->info2 = vmcb->exit_info2;
 }
 
 /* --- exceptions (15.12) */
@@ -26,11 +29,27 @@ static bool is_vmcall(struct vcpu *vcpu)
 	       !memcmp(bytes, vmcall, sizeof(vmcall));
 }
 
+/*
+ * DR6 is up to date (15.12.2); DR7.GD falls when the guest's handler is
+ * entered, and that is our doing now.
+ */
+static void take_debug_exception(struct vcpu *vcpu)
+{
+	const u64 bd = BIT(13), gd = BIT(13);
+
+	vcpu_need(vcpu, STATE_DEBUG);
+	if (!(vcpu->state.dr6 & bd) || !(vcpu->state.dr7 & gd))
+		return;
+	vcpu->state.dr7 &= ~gd;
+	vcpu_changed(vcpu, STATE_DEBUG);
+}
+
 /* The vectors that push an error code, of those we intercept: #AC. */
 static void decode_exception(struct vcpu *vcpu, struct vm_exit *exit)
 {
 	u8 vector = (u32)exit->code - VMEXIT_EXCEPTION;
 
+	take_info(vcpu, exit);
 	exit->exception = (struct exit_exception){
 		.vector = vector,
 		.has_error = vector == EXC_AC,
@@ -39,6 +58,8 @@ static void decode_exception(struct vcpu *vcpu, struct vm_exit *exit)
 	if (vector == EXC_DB && svm_step_done(vcpu)) {
 		vcpu->state.nmi_blocked = false;
 		exit->reason = EXIT_NMI_WINDOW;
+	} else if (vector == EXC_DB) {
+		take_debug_exception(vcpu);
 	} else if (vector == EXC_UD && is_vmcall(vcpu)) {
 		exit->reason = EXIT_HYPERCALL;
 		exit->ilen = 3;
@@ -120,6 +141,7 @@ static void decode_cr(struct vcpu *vcpu, struct vm_exit *exit)
 {
 	u32 code = exit->code;
 
+	take_info(vcpu, exit);
 	exit->cr = (struct exit_cr){
 		.number = code & 0xf,
 		.access = code >= VMEXIT_CR_WRITE ? CR_WRITE : CR_READ,
@@ -136,6 +158,7 @@ static void decode_dr(struct vcpu *vcpu, struct vm_exit *exit)
 	u32 code = exit->code;
 	struct insn insn;
 
+	take_info(vcpu, exit);
 	exit->dr = (struct exit_dr){
 		.number = code & 0xf,
 		.read = code < VMEXIT_DR_WRITE,
@@ -152,8 +175,10 @@ static void decode_dr(struct vcpu *vcpu, struct vm_exit *exit)
 /* Here EXITINFO2 is the next RIP, on every processor (15.10.2). */
 static void decode_io(struct vcpu *vcpu, struct vm_exit *exit)
 {
-	u64 info = exit->info1;
+	u64 info;
 
+	take_info(vcpu, exit);
+	info = exit->info1;
 	exit->io = (struct exit_io){
 		.port = IOIO_PORT(info),
 		.size = IOIO_SIZE(info),
@@ -166,6 +191,7 @@ static void decode_io(struct vcpu *vcpu, struct vm_exit *exit)
 
 static void decode_msr(struct vcpu *vcpu, struct vm_exit *exit)
 {
+	take_info(vcpu, exit);
 	exit->reason = exit->info1 ? EXIT_MSR_WRITE : EXIT_MSR_READ;
 }
 
@@ -186,16 +212,9 @@ static void decode_memory(struct vcpu *vcpu, struct vm_exit *exit)
 
 /* --- the table */
 
-/* An intercepted instruction: next-RIP save tells its end (15.7.1). */
-#define LENGTH 1u
+#define LENGTH SVM_LENGTH
 
-struct exit_kind {
-	u8 reason; /* enum exit_reason */
-	u8 flags;
-	void (*decode)(struct vcpu *vcpu, struct vm_exit *exit);
-};
-
-static const struct exit_kind exit_kinds[VMEXIT_CODES] = {
+const struct svm_exit_kind svm_exit_kinds[VMEXIT_CODES] = {
 	[VMEXIT_CR_READ... VMEXIT_DR_READ - 1] = {EXIT_CR, LENGTH, decode_cr},
 	[VMEXIT_DR_READ... VMEXIT_EXCEPTION - 1] = {EXIT_DR, LENGTH, decode_dr},
 	[VMEXIT_EXCEPTION... VMEXIT_INTR - 1] = {EXIT_EXCEPTION, 0,
@@ -225,27 +244,13 @@ static const struct exit_kind exit_kinds[VMEXIT_CODES] = {
 	[VMEXIT_XSETBV] = {EXIT_XSETBV, LENGTH},
 };
 
-void svm_decode(struct vcpu *vcpu)
+/* What the table does not reach: nested page faults, and the unknown. */
+void svm_decode_rare(struct vcpu *vcpu)
 {
-	const struct vmcb *vmcb = vmcb_of(vcpu);
 	struct vm_exit *exit = &vcpu->exit;
-	const struct exit_kind *kind;
-	u32 code = vmcb->exit_code;
 
-	exit->code = code;
-	exit->info1 = vmcb->exit_info1;
-	exit->info2 = vmcb->exit_info2;
-	exit->ilen = 0;
-	if (unlikely(code >= VMEXIT_CODES)) {
-		exit->reason = EXIT_UNKNOWN;
-		if (code == VMEXIT_NPF)
-			decode_memory(vcpu, exit);
-		return;
-	}
-	kind = &exit_kinds[code];
-	exit->reason = kind->reason;
-	if ((kind->flags & LENGTH) && (svm_caps.features & SVM_NRIP_SAVE))
-		exit->ilen = vmcb->nrip - vmcb->rip;
-	if (kind->decode)
-		kind->decode(vcpu, exit);
+	take_info(vcpu, exit);
+	exit->reason = EXIT_UNKNOWN;
+	if (exit->code == VMEXIT_NPF)
+		decode_memory(vcpu, exit);
 }

@@ -3,16 +3,16 @@
 #include "cpu/regs.h"
 #include "svm/svm.h"
 
-/* --- core: RIP, RSP, RFLAGS, what holds events back */
+/* --- core: as svm_exited() does it for every exit */
 
-static void put_core(struct vcpu *vcpu, struct vmcb *vmcb)
+static void get_core(struct vcpu *vcpu, const struct vmcb *vmcb)
 {
-	const struct vcpu_state *s = &vcpu->state;
+	struct vcpu_state *s = &vcpu->state;
 
-	vmcb->rsp = s->gpr[RSP];
-	vmcb->rip = s->rip;
-	vmcb->rflags = s->rflags;
-	vmcb->int_state = s->shadow ? INTERRUPT_SHADOW : 0;
+	s->gpr[RSP] = vmcb->rsp;
+	s->rip = vmcb->rip;
+	s->rflags = vmcb->rflags;
+	s->shadow = vmcb->int_state & INTERRUPT_SHADOW;
 }
 
 /* --- segments: the VMCB's format is the canonical one */
@@ -83,7 +83,8 @@ static void put_control(struct vcpu *vcpu, struct vmcb *vmcb)
 	const struct vcpu_state *s = &vcpu->state;
 
 	vmcb->cr0 = s->cr0;
-	vmcb->cr2 = s->cr2;
+	/* Bochs 2.7 reads CR2 from the VMCB and then forgets to load it. */
+	write_cr2(vmcb->cr2 = s->cr2);
 	vmcb->cr3 = s->cr3;
 	vmcb->cr4 = s->cr4;
 	vmcb->efer = s->efer | EFER_SVME;
@@ -134,18 +135,6 @@ static void put_msrs(struct vcpu *vcpu, struct vmcb *vmcb)
 	vmcb->sysenter_eip = s->sysenter_eip;
 }
 
-/* CS, CR0, CR3, CR4, EFER: what fetching an instruction needs. */
-static void get_fetch(struct vcpu *vcpu, const struct vmcb *vmcb)
-{
-	struct vcpu_state *s = &vcpu->state;
-
-	s->seg[CS] = vmcb->cs;
-	s->cr0 = vmcb->cr0;
-	s->cr3 = vmcb->cr3;
-	s->cr4 = vmcb->cr4;
-	s->efer = vmcb->efer & ~EFER_SVME;
-}
-
 /* --- by groups */
 
 void svm_get(struct vcpu *vcpu, u32 groups)
@@ -153,12 +142,8 @@ void svm_get(struct vcpu *vcpu, u32 groups)
 	const struct svm_vcpu *svm = vcpu->hw;
 	const struct vmcb *vmcb = svm->vmcb;
 
-	if (likely(groups == STATE_FETCH)) {
-		get_fetch(vcpu, vmcb);
-		return;
-	}
 	if (groups & STATE_CORE)
-		svm_get_core(vcpu);
+		get_core(vcpu, vmcb);
 	if (groups & STATE_SEGMENTS)
 		get_segments(vcpu, vmcb);
 	if (groups & STATE_CONTROL)
@@ -174,10 +159,8 @@ void svm_put(struct vcpu *vcpu, u32 groups)
 	struct svm_vcpu *svm = vcpu->hw;
 	struct vmcb *vmcb = svm->vmcb;
 
-	if (likely(groups & STATE_CORE))
-		put_core(vcpu, vmcb);
-	if (likely(groups == STATE_CORE))
-		goto done;
+	if (groups & STATE_CORE)
+		svm_put_core(vcpu);
 	if (groups & STATE_SEGMENTS)
 		put_segments(vcpu, vmcb);
 	if (groups & STATE_CONTROL)
@@ -189,6 +172,5 @@ void svm_put(struct vcpu *vcpu, u32 groups)
 	/* MSRs are loaded by VMLOAD, which knows no clean bits. */
 	svm_dirty(svm, CLEAN_CR | CLEAN_DR | CLEAN_DT | CLEAN_SEG | CLEAN_CR2 |
 			       CLEAN_NP);
-done:
 	vcpu->dirty &= ~groups;
 }

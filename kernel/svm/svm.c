@@ -78,6 +78,7 @@ static err_t svm_probe(struct engine_caps *caps)
 		.asids = leaf.ebx,
 		.large_1g = features.gbpages,
 		.phys_bits = features.phys_bits,
+		.tells = leaf.edx & SVM_NRIP_SAVE ? SVM_LENGTH : 0,
 	};
 	if (!(leaf.edx & SVM_NESTED_PAGING))
 		return lacks(caps, "nested paging");
@@ -276,6 +277,8 @@ static void svm_attach(struct vcpu *vcpu)
 	ASSERT(!sc->vcpu);
 	sc->vcpu = vcpu;
 	svm->vmcb->clean = 0;
+	svm->host_vmcb = sc->host_vmcb;
+	write_cr2(vcpu->state.cr2); /* see put_control() */
 	/* This CPU may hold translations from the vCPU's earlier visits. */
 	if (moved || vcpu->flushed != vcpu->vm->slpt.narrowed)
 		svm_flush(vcpu);
@@ -307,33 +310,58 @@ static void failed_entry(struct vcpu *vcpu)
 	vcpu->exit.ilen = 0;
 }
 
+/*
+ * The way in: what has changed into the VMCB, then the switch, which comes back
+ * in svm_exited(). Each is the other's last call: nothing is kept on the stack
+ * that the switch would not keep anyway.
+ */
 static void svm_enter(struct vcpu *vcpu)
 {
 	struct svm_vcpu *svm = vcpu->hw;
-	struct svm_cpu *sc = this_cpu()->engine;
-	struct vmcb *vmcb = svm->vmcb;
 
-	if (likely(vcpu->dirty))
+	if (likely(vcpu->dirty == STATE_CORE)) {
+		svm_put_core(vcpu);
+		vcpu->dirty = 0;
+	} else if (vcpu->dirty) {
 		svm_put(vcpu, vcpu->dirty);
+	}
 	if (unlikely(vcpu->state.pending.kind != EVENT_NONE))
 		svm_inject(vcpu);
-	vmcb->rax = vcpu->state.gpr[RAX];
+	svm->vmcb->rax = vcpu->state.gpr[RAX];
+	svm_switch(vcpu, svm->vmcb_phys, svm->host_vmcb);
+}
 
-	svm_switch(vcpu->state.gpr, svm->vmcb_phys, sc->host_vmcb);
+void svm_exited(struct vcpu *vcpu)
+{
+	struct svm_vcpu *svm = vcpu->hw;
+	struct vmcb *vmcb = svm->vmcb;
+	struct vcpu_state *s = &vcpu->state;
 
-	if (unlikely((u32)vmcb->exit_code == VMEXIT_INVALID)) {
+	u32 code = vmcb->exit_code;
+
+	if (unlikely(code == VMEXIT_INVALID)) {
 		failed_entry(vcpu);
 		return;
 	}
 	vmcb->clean = ~0ULL;
-	vcpu->state.pending.kind = EVENT_NONE;
-	vcpu->valid = STATE_CORE;
-	svm_get_core(vcpu);
+	s->pending.kind = EVENT_NONE;
+	s->gpr[RAX] = vmcb->rax;
+	s->gpr[RSP] = vmcb->rsp;
+	s->rip = vmcb->rip;
+	s->rflags = vmcb->rflags;
+	s->shadow = vmcb->int_state & INTERRUPT_SHADOW;
+	/*
+	 * What fetching an instruction needs. CR0, CR4 and EFER are in the
+	 * state already: the guest cannot change them without an exit.
+	 */
+	s->seg[CS] = vmcb->cs;
+	s->cr3 = vmcb->cr3;
+	vcpu->valid = STATE_CORE | STATE_FETCH;
 	if (unlikely(svm->after))
 		svm_after_exit(vcpu);
 	if (unlikely(vmcb->exit_int_info & EVENT_VALID))
 		svm_interrupted_event(vcpu);
-	svm_decode(vcpu);
+	svm_decode(vcpu, vmcb, code);
 }
 
 /* No preemption timer here: the local APIC's, whose interrupt exits. */

@@ -27,6 +27,7 @@ struct svm_caps {
 	u32 asids;    /* 0 to asids - 1; 0 is the host's */
 	bool large_1g;
 	unsigned phys_bits;
+	u8 tells; /* SVM_LENGTH where there is next-RIP save */
 };
 
 extern struct svm_caps svm_caps;
@@ -51,6 +52,7 @@ struct svm_cpu {
 struct svm_vcpu {
 	struct vmcb *vmcb;
 	u64 vmcb_phys;
+	u64 host_vmcb;	/* of the CPU it is attached to */
 	u32 after;	/* AFTER_* */
 	int last_cpu;	/* where its ASID is one, -1: nowhere */
 	u64 generation; /* ... and of which generation */
@@ -60,8 +62,12 @@ struct svm_vcpu {
 	bool stepping; /* TF is ours: to see that IRET finish */
 };
 
-/* Loads the guest's registers, enters, comes back. */
-void svm_switch(u64 *gpr, u64 vmcb_phys, u64 host_vmcb_phys);
+/*
+ * Loads the guest's registers, enters, stores them, and goes on in svm_exited()
+ * as its last call.
+ */
+void svm_switch(struct vcpu *vcpu, u64 vmcb_phys, u64 host_vmcb_phys);
+void svm_exited(struct vcpu *vcpu);
 
 /* The processor must read these parts of the VMCB again. */
 static inline void svm_dirty(struct svm_vcpu *svm, u64 clean_bits)
@@ -69,26 +75,56 @@ static inline void svm_dirty(struct svm_vcpu *svm, u64 clean_bits)
 	svm->vmcb->clean &= ~clean_bits;
 }
 
-/* --- state.c */
+/* --- state.c; what every exit needs is inline */
 
 void svm_get(struct vcpu *vcpu, u32 groups);
 void svm_put(struct vcpu *vcpu, u32 groups);
 
-static inline void svm_get_core(struct vcpu *vcpu)
+static inline void svm_put_core(struct vcpu *vcpu)
 {
-	const struct vmcb *vmcb = ((struct svm_vcpu *)vcpu->hw)->vmcb;
-	struct vcpu_state *s = &vcpu->state;
+	struct vmcb *vmcb = ((struct svm_vcpu *)vcpu->hw)->vmcb;
+	const struct vcpu_state *s = &vcpu->state;
 
-	s->gpr[RAX] = vmcb->rax;
-	s->gpr[RSP] = vmcb->rsp;
-	s->rip = vmcb->rip;
-	s->rflags = vmcb->rflags;
-	s->shadow = vmcb->int_state & INTERRUPT_SHADOW;
+	_Static_assert(INTERRUPT_SHADOW == 1, "what a comparison yields");
+	vmcb->rsp = s->gpr[RSP];
+	vmcb->rip = s->rip;
+	vmcb->rflags = s->rflags;
+	vmcb->int_state = s->shadow != 0;
 }
 
 /* --- exit.c */
 
-void svm_decode(struct vcpu *vcpu);
+/* Next-RIP save tells where this intercepted instruction ends (15.7.1). */
+#define SVM_LENGTH 1u
+
+struct svm_exit_kind {
+	u8 reason; /* enum exit_reason */
+	u8 flags;
+	void (*decode)(struct vcpu *vcpu, struct vm_exit *exit);
+};
+
+extern const struct svm_exit_kind svm_exit_kinds[VMEXIT_CODES];
+
+void svm_decode_rare(struct vcpu *vcpu);
+
+static inline void svm_decode(struct vcpu *vcpu, const struct vmcb *vmcb,
+			      u32 code)
+{
+	struct vm_exit *exit = &vcpu->exit;
+	const struct svm_exit_kind *kind = &svm_exit_kinds[code];
+
+	exit->code = code;
+	exit->ilen = 0;
+	if (unlikely(code >= VMEXIT_CODES)) {
+		svm_decode_rare(vcpu);
+		return;
+	}
+	exit->reason = kind->reason;
+	if (kind->flags & svm_caps.tells)
+		exit->ilen = vmcb->nrip - vmcb->rip;
+	if (kind->decode)
+		kind->decode(vcpu, exit);
+}
 
 /* --- events.c */
 

@@ -43,6 +43,7 @@ static void fpu_save(struct vcpu_state *s)
 {
 	if (!features.xsave) {
 		asm volatile("fxsave64 %0" : "=m"(s->xsave));
+		fpu_normalise(s);
 		return;
 	}
 	s->xcr0 = xgetbv(0);

@@ -72,7 +72,8 @@ static err_t read_string_op(struct vcpu *vcpu, const struct vm_exit *exit,
  * 64-bit mode) 64 KiB of offset, where it may wrap or meet the limit. What does
  * not fit is done alone, and checked alone.
  */
-static unsigned elements_now(const struct string_op *op, u64 offset, u64 linear)
+static unsigned elements_now(const struct string_op *op, u64 offset, u64 linear,
+			     bool stepping)
 {
 	u64 in_page = linear & PAGE_MASK, room;
 	unsigned size = op->io.size;
@@ -85,6 +86,8 @@ static unsigned elements_now(const struct string_op *op, u64 offset, u64 linear)
 		room = MIN(room, (0x10000 - (offset & 0xffff)) / size);
 	else if (op->addr_size < 8)
 		room = MIN(room, (offset & 0xffff) / size + 1);
+	if (stepping)
+		room = 1; /* each has its trap */
 	room = MAX(room, 1);
 	return MIN(MIN(room, op->count), BATCH / size);
 }
@@ -102,7 +105,8 @@ static err_t string_span(struct vcpu *vcpu, const struct string_op *op,
 
 	if (err)
 		return err;
-	*count = elements_now(op, offset, *linear);
+	*count = elements_now(op, offset, *linear,
+			      vcpu->state.rflags & RFLAGS_TF);
 	last = offset + (i64)op->step * (i64)(*count - 1);
 	if (segment_linear(vcpu, segment, last, op->io.size, op->io.in,
 			   &ignored, fault))
@@ -191,8 +195,7 @@ static enum next_step string_io(struct vcpu *vcpu, struct vm_exit *exit)
 		return NEXT_ENTER; /* code changed under us: run it anew */
 	exit->ilen = insn.length;
 	if (!op.count) {
-		vcpu_skip(vcpu, exit);
-		return NEXT_ENTER;
+		return NEXT_SKIP;
 	}
 	err = string_span(vcpu, &op, &linear, &count, &fault);
 	if (!err)
@@ -204,7 +207,9 @@ static enum next_step string_io(struct vcpu *vcpu, struct vm_exit *exit)
 	}
 	advance(vcpu, &op, count);
 	if (count == op.count)
-		vcpu_skip(vcpu, exit);
+		return NEXT_SKIP;
+	if (vcpu->state.rflags & RFLAGS_TF)
+		vcpu_single_step(vcpu);
 	return NEXT_ENTER;
 }
 
@@ -218,6 +223,5 @@ enum next_step handle_io(struct vcpu *vcpu, struct vm_exit *exit)
 		set_gpr(vcpu, RAX, io->size, port_in(vcpu, io->port, io->size));
 	else
 		port_out(vcpu, io->port, io->size, vcpu->state.gpr[RAX]);
-	vcpu_skip(vcpu, exit);
-	return NEXT_ENTER;
+	return NEXT_SKIP;
 }

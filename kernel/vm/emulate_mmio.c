@@ -3,6 +3,7 @@
  * counted and given back. Elsewhere: a device's memory, or nothing at all; the
  * instruction is fetched, decoded and done here, one element at a time.
  */
+#include "cpu/regs.h"
 #include "vm/decode_mmio.h"
 #include "vm/handlers.h"
 #include "vm/walk.h"
@@ -145,8 +146,7 @@ static enum next_step emulate(struct vcpu *vcpu, struct vm_exit *exit,
 
 	exit->ilen = insn->length;
 	if (string && mmio_string_done(op, insn, s->gpr)) {
-		vcpu_skip(vcpu, exit);
-		return NEXT_ENTER;
+		return NEXT_SKIP;
 	}
 	if (execute(vcpu, insn, op, &fault)) {
 		vcpu_inject_fault(vcpu, &fault);
@@ -155,7 +155,9 @@ static enum next_step emulate(struct vcpu *vcpu, struct vm_exit *exit,
 	vcpu_changed(vcpu, STATE_CORE);
 	/* A repeated string comes back for its next element by itself. */
 	if (!string || !mmio_string_step(op, insn, s->gpr, s->rflags))
-		vcpu_skip(vcpu, exit);
+		return NEXT_SKIP;
+	if (s->rflags & RFLAGS_TF)
+		vcpu_single_step(vcpu);
 	return NEXT_ENTER;
 }
 

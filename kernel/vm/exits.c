@@ -9,18 +9,33 @@
 const char *const exit_names[EXIT_REASON_COUNT] = {EXIT_REASONS(EXIT_NAME)};
 #undef EXIT_NAME
 
-static enum next_step handle_cpuid(struct vcpu *vcpu, struct vm_exit *exit)
+static void answer_cpuid(u64 *gpr, const struct cpuid_result *r)
+{
+	gpr[RAX] = r->eax;
+	gpr[RBX] = r->ebx;
+	gpr[RCX] = r->ecx;
+	gpr[RDX] = r->edx;
+}
+
+static enum next_step __attribute__((noinline))
+handle_rare_cpuid(struct vcpu *vcpu)
 {
 	u64 *gpr = vcpu->state.gpr;
 	struct cpuid_result r;
 
 	model_cpuid(vcpu, gpr[RAX], gpr[RCX], &r);
-	gpr[RAX] = r.eax;
-	gpr[RBX] = r.ebx;
-	gpr[RCX] = r.ecx;
-	gpr[RDX] = r.edx;
-	vcpu_skip(vcpu, exit);
-	return NEXT_ENTER;
+	answer_cpuid(gpr, &r);
+	return NEXT_SKIP;
+}
+
+static enum next_step handle_cpuid(struct vcpu *vcpu, struct vm_exit *exit)
+{
+	const struct cpuid_result *r = model_cpuid_fixed(vcpu->state.gpr[RAX]);
+
+	if (unlikely(!r))
+		return handle_rare_cpuid(vcpu);
+	answer_cpuid(vcpu->state.gpr, r);
+	return NEXT_SKIP;
 }
 
 /*
@@ -39,8 +54,7 @@ static enum next_step handle_hypercall(struct vcpu *vcpu, struct vm_exit *exit)
 		answer = HYPERCALL_FORBIDDEN;
 	vcpu->state.gpr[RAX] =
 		vcpu->state.seg[CS].attr & SEG_L ? (u64)answer : (u32)answer;
-	vcpu_skip(vcpu, exit);
-	return NEXT_ENTER;
+	return NEXT_SKIP;
 }
 
 static enum next_step handle_rdmsr(struct vcpu *vcpu, struct vm_exit *exit)
@@ -53,8 +67,7 @@ static enum next_step handle_rdmsr(struct vcpu *vcpu, struct vm_exit *exit)
 	}
 	gpr[RAX] = (u32)value;
 	gpr[RDX] = value >> 32;
-	vcpu_skip(vcpu, exit);
-	return NEXT_ENTER;
+	return NEXT_SKIP;
 }
 
 static enum next_step handle_wrmsr(struct vcpu *vcpu, struct vm_exit *exit)
@@ -62,11 +75,11 @@ static enum next_step handle_wrmsr(struct vcpu *vcpu, struct vm_exit *exit)
 	u64 *gpr = vcpu->state.gpr;
 	u64 value = (u32)gpr[RAX] | gpr[RDX] << 32;
 
-	if (model_wrmsr(vcpu, gpr[RCX], value))
+	if (model_wrmsr(vcpu, gpr[RCX], value)) {
 		vcpu_inject_gp(vcpu);
-	else
-		vcpu_skip(vcpu, exit);
-	return NEXT_ENTER;
+		return NEXT_ENTER;
+	}
+	return NEXT_SKIP;
 }
 
 static enum next_step handle_hlt(struct vcpu *vcpu, struct vm_exit *exit)
@@ -80,8 +93,7 @@ static enum next_step handle_hlt(struct vcpu *vcpu, struct vm_exit *exit)
 /* Nothing is cached that a guest could need written back: no device DMA. */
 static enum next_step handle_nothing(struct vcpu *vcpu, struct vm_exit *exit)
 {
-	vcpu_skip(vcpu, exit);
-	return NEXT_ENTER;
+	return NEXT_SKIP;
 }
 
 static enum next_step handle_pause(struct vcpu *vcpu, struct vm_exit *exit)
@@ -137,8 +149,7 @@ static enum next_step handle_window(struct vcpu *vcpu, struct vm_exit *exit)
 	return NEXT_ENTER;
 }
 
-static enum next_step handle_nmi_window(struct vcpu *vcpu,
-					struct vm_exit *exit)
+static enum next_step handle_nmi_window(struct vcpu *vcpu, struct vm_exit *exit)
 {
 	if (vcpu->nmi_waiting)
 		vcpu_request(vcpu, REQUEST_NMI);

@@ -40,6 +40,7 @@ static err_t write_guest_cr0(struct vcpu *vcpu, u64 value)
 		s->efer &= ~EFER_LMA;
 	}
 	s->cr0 = value;
+	vcpu->code.page = ~0ULL;
 	if (changed & (CR0_PG | CR0_WP | CR0_PE)) {
 		s->pdpte_valid = false;
 		vcpu->engine->flush(vcpu);
@@ -159,7 +160,7 @@ enum next_step handle_cr(struct vcpu *vcpu, struct vm_exit *exit)
 		vcpu_inject_gp(vcpu);
 	} else {
 		vcpu_changed(vcpu, STATE_CONTROL);
-		vcpu_skip(vcpu, exit);
+		return NEXT_SKIP;
 	}
 	return NEXT_ENTER;
 }
@@ -240,14 +241,14 @@ enum next_step handle_dr(struct vcpu *vcpu, struct vm_exit *exit)
 			number < 4    ? s->dr[number]
 			: number == 6 ? s->dr6
 				      : s->dr7);
-		vcpu_skip(vcpu, exit);
+		return NEXT_SKIP;
 	} else {
 		u64 value = s->gpr[exit->dr.gpr];
 
 		if (write_dr(vcpu, number, size == 8 ? value : (u32)value))
 			vcpu_inject_gp(vcpu);
 		else
-			vcpu_skip(vcpu, exit);
+			return NEXT_SKIP;
 	}
 	return NEXT_ENTER;
 }
@@ -270,6 +271,5 @@ enum next_step handle_xsetbv(struct vcpu *vcpu, struct vm_exit *exit)
 	}
 	s->xcr0 = value;
 	xsetbv(0, value);
-	vcpu_skip(vcpu, exit);
-	return NEXT_ENTER;
+	return NEXT_SKIP;
 }

@@ -11,6 +11,7 @@
 
 enum next_step {
 	NEXT_ENTER, /* straight back into the guest */
+	NEXT_SKIP,  /* ... behind the instruction that exited */
 	NEXT_LEAVE, /* to the scheduler: time, other work, or the VM's end */
 };
 

@@ -62,7 +62,7 @@ void vcpu_inject(struct vcpu *vcpu, u8 vector, bool has_error, u32 error)
 }
 
 /* Single-stepping traps after an emulated instruction as after any other. */
-static void trap_single_step(struct vcpu *vcpu)
+void vcpu_single_step(struct vcpu *vcpu)
 {
 	vcpu_need(vcpu, STATE_DEBUG);
 	vcpu->state.dr6 |= BIT(14); /* BS */
@@ -77,29 +77,20 @@ static void truncate_rip(struct vcpu *vcpu)
 		vcpu->state.rip = (u32)vcpu->state.rip;
 }
 
-void vcpu_skip(struct vcpu *vcpu, const struct vm_exit *exit)
+void vcpu_skip_rare(struct vcpu *vcpu, u64 old_rip)
 {
 	struct vcpu_state *s = &vcpu->state;
-	unsigned length = exit->ilen;
-	u64 old = s->rip;
 
-	if (!length)
-		length = fetch_length(vcpu);
-	if (unlikely(!length)) {
+	if (s->rip == old_rip) {
 		vm_crash(vcpu->vm, "no instruction to step over at rip %lx",
-			 old);
+			 old_rip);
 		return;
 	}
-	s->rip = old + length;
-	if (unlikely((s->rip ^ old) >> 32))
+	if ((s->rip ^ old_rip) >> 32)
 		truncate_rip(vcpu);
-	s->shadow = 0;
-	if (unlikely(s->rflags & (RFLAGS_TF | RFLAGS_RF))) {
-		s->rflags &= ~RFLAGS_RF;
-		if (s->rflags & RFLAGS_TF)
-			trap_single_step(vcpu);
-	}
-	vcpu_changed(vcpu, STATE_CORE);
+	s->rflags &= ~RFLAGS_RF;
+	if (s->rflags & RFLAGS_TF)
+		vcpu_single_step(vcpu);
 }
 
 u64 vcpu_tsc(const struct vcpu *vcpu)

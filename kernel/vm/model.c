@@ -91,9 +91,7 @@ static const struct leaf_rule rules[] = {
 /* The finished table, in the same order. */
 static struct cpuid_result table[ARRAY_LEN(rules)];
 
-/* Row + 1 of subleaf 0, for the leaves that are asked for most. */
-#define QUICK 16
-static u8 quick_low[QUICK], quick_high[QUICK];
+const struct cpuid_result *model_fixed[2][MODEL_FIXED];
 
 static u32 xsave_size(u64 xcr0)
 {
@@ -102,6 +100,16 @@ static u32 xsave_size(u64 xcr0)
 	const struct cpuid_regs avx = cpuid(0xd, 2);
 
 	return xcr0 & 4 ? avx.ebx + avx.eax : 576;
+}
+
+static bool needs_adjusting(u32 leaf)
+{
+	return leaf == 1 || leaf == 0xb || leaf == 0xd;
+}
+
+static bool has_subleaves(u32 leaf)
+{
+	return leaf == 7 || leaf == 0xd;
 }
 
 static void fill_row(unsigned i)
@@ -116,10 +124,10 @@ static void fill_row(unsigned i)
 	table[i].ebx = (host.ebx & r->keep.ebx) | r->set.ebx;
 	table[i].ecx = (host.ecx & r->keep.ecx) | r->set.ecx;
 	table[i].edx = (host.edx & r->keep.edx) | r->set.edx;
-	if (!r->subleaf && r->leaf < QUICK)
-		quick_low[r->leaf] = i + 1;
-	if (!r->subleaf && r->leaf - 0x80000000 < QUICK)
-		quick_high[r->leaf - 0x80000000] = i + 1;
+	if (!has_subleaves(r->leaf) && !needs_adjusting(r->leaf) &&
+	    !(r->leaf & 0x7ffffff0))
+		model_fixed[r->leaf >> 31][r->leaf & (MODEL_FIXED - 1)] =
+			&table[i];
 }
 
 static struct cpuid_result *row_of(u32 leaf, u32 subleaf)
@@ -230,26 +238,14 @@ static u32 clamp_leaf(u32 leaf)
 	return leaf;
 }
 
-static bool needs_adjusting(u32 leaf)
-{
-	return leaf == 1 || leaf == 0xb || leaf == 0xd;
-}
-
 void model_cpuid(struct vcpu *vcpu, u32 leaf, u32 subleaf,
 		 struct cpuid_result *result)
 {
-	const struct cpuid_result *row = NULL;
-	u8 quick = leaf < QUICK			? quick_low[leaf]
-		   : leaf - 0x80000000u < QUICK ? quick_high[leaf - 0x80000000u]
-						: 0;
+	const struct cpuid_result *row;
 
-	if (likely(quick && leaf != 0xd)) {
-		*result = table[quick - 1];
-	} else {
-		leaf = clamp_leaf(leaf);
-		row = row_of(leaf, leaf == 7 || leaf == 0xd ? subleaf : 0);
-		*result = row ? *row : (struct cpuid_result){0};
-	}
+	leaf = clamp_leaf(leaf);
+	row = row_of(leaf, has_subleaves(leaf) ? subleaf : 0);
+	*result = row ? *row : (struct cpuid_result){0};
 	if (needs_adjusting(leaf))
 		adjust(vcpu, leaf, subleaf, result);
 }

@@ -22,6 +22,20 @@ void model_init(void);
 void model_cpuid(struct vcpu *vcpu, u32 leaf, u32 subleaf,
 		 struct cpuid_result *result);
 
+/*
+ * The row of a leaf whose answer depends on nothing but the leaf, or NULL: the
+ * quick way for what is asked for most.
+ */
+#define MODEL_FIXED 16
+extern const struct cpuid_result *model_fixed[2][MODEL_FIXED];
+
+static inline const struct cpuid_result *model_cpuid_fixed(u32 leaf)
+{
+	if (leaf & 0x7ffffff0)
+		return NULL;
+	return model_fixed[leaf >> 31][leaf & (MODEL_FIXED - 1)];
+}
+
 /* What the model allows, for state_check() and for CR/EFER/XCR0 writes. */
 extern struct state_limits model_limits;
 

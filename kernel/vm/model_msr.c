@@ -59,6 +59,7 @@ static err_t write_tsc(struct vcpu *vcpu, u32 msr, u64 value)
 {
 	vcpu->tsc_offset += value - vcpu_tsc(vcpu);
 	vcpu->engine->tsc_changed(vcpu);
+	vcpu_request(vcpu, REQUEST_INTERRUPT); /* a TSC deadline moves */
 	return E_OK;
 }
 

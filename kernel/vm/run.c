@@ -44,6 +44,7 @@ static void set_timer(struct vcpu *vcpu, u64 until)
 
 	vcpu->timer_deadline = machine->poll(vcpu, now);
 	deadline = MIN(until, vcpu->timer_deadline);
+	vcpu->look_at = deadline;
 	vcpu->engine->set_timer(vcpu, deadline == ~0ULL ? ~0ULL
 				      : deadline > now	? deadline - now
 							: 0);
@@ -72,6 +73,7 @@ static void take_init_sipi(struct vcpu *vcpu, u64 requests)
 		memcpy(xsave, s->xsave, sizeof(xsave));
 		state_reset(s, features.signature);
 		memcpy(s->xsave, xsave, sizeof(xsave));
+		machine->init(vcpu);
 		s->activity = vcpu->id ? ACTIVITY_WAIT_SIPI : ACTIVITY_RUN;
 		vcpu_changed(vcpu, STATE_ALL);
 	}
@@ -101,51 +103,75 @@ static bool serve_requests(struct vcpu *vcpu, u64 until)
 	       vcpu->state.activity == ACTIVITY_RUN;
 }
 
-static void check_ledger(const struct vcpu *vcpu)
+static void __attribute__((noinline)) check_ledger(const struct vcpu *vcpu)
 {
 	const struct slpt *slpt = &vcpu->vm->slpt;
 
-	if (unlikely(vcpu->flushed != slpt->narrowed) && ledger_mismatch(vcpu))
+	if (ledger_mismatch(vcpu))
 		panic("VM %s: GPA %lx %s, not flushed before entry",
 		      vcpu->vm->config.name, slpt->last_gpa, slpt->last_change);
 }
 
+static void __attribute__((noinline)) take_interrupt(struct vcpu *vcpu)
+{
+	machine->irq_taken(vcpu, vcpu->taken);
+	vcpu->taken = -1;
+	vcpu->injected++;
+	vcpu_request(vcpu, REQUEST_INTERRUPT);
+}
+
+/* The engine's timer counts the guest's time only, if at all. */
+static void __attribute__((noinline))
+look_around(struct vcpu *vcpu, u64 now, u64 until)
+{
+	vcpu_request(vcpu,
+		     REQUEST_INTERRUPT | (now >= until ? REQUEST_RESCHED : 0));
+}
+
+/*
+ * The way of every exit, so it is kept short: requests, ledger, entry, account,
+ * answer.
+ */
 void vcpu_run(struct vcpu *vcpu, u64 until)
 {
+	const struct engine *const eng = vcpu->engine;
+	struct slpt *const slpt = &vcpu->vm->slpt;
 	struct exit_count *count = &vcpu->exits[EXIT_UNKNOWN];
-	u64 left = rdtsc(), started = left, handled = 0;
+	u64 left = rdtsc(), started = left;
 
 	/* Timers and offers anew. */
-	vcpu_request(vcpu, REQUEST_INTERRUPT |
-				   (vcpu->nmi_waiting ? REQUEST_NMI : 0));
+	vcpu_request(vcpu,
+		     REQUEST_INTERRUPT | (vcpu->nmi_waiting ? REQUEST_NMI : 0));
 	for (;;) {
+		enum exit_reason reason;
+		enum next_step next;
 		u64 now;
 
 		if (unlikely(__atomic_load_n(&vcpu->requests,
 					     __ATOMIC_RELAXED)) &&
 		    !serve_requests(vcpu, until))
 			break;
-		check_ledger(vcpu);
+		if (unlikely(vcpu->flushed != slpt->narrowed))
+			check_ledger(vcpu);
 		now = rdtsc();
 		count->cycles += now - left;
-		handled += now - left;
-		vcpu->engine->enter(vcpu);
+		eng->enter(vcpu);
 		left = rdtsc();
-		count = &vcpu->exits[vcpu->exit.reason];
+		reason = vcpu->exit.reason;
+		count = &vcpu->exits[reason];
 		count->count++;
-		if (unlikely(vcpu->taken >= 0)) {
-			machine->irq_taken(vcpu, vcpu->taken);
-			vcpu->taken = -1;
-			vcpu->injected++;
-			vcpu_request(vcpu, REQUEST_INTERRUPT);
-		}
-		if (exit_handlers[vcpu->exit.reason](vcpu, &vcpu->exit) !=
-		    NEXT_ENTER)
+		if (unlikely(vcpu->taken >= 0))
+			take_interrupt(vcpu);
+		if (unlikely(left >= vcpu->look_at))
+			look_around(vcpu, left, until);
+		next = exit_handlers[reason](vcpu, &vcpu->exit);
+		if (likely(next == NEXT_SKIP))
+			vcpu_skip(vcpu, &vcpu->exit);
+		else if (next == NEXT_LEAVE)
 			break;
 	}
-	left = rdtsc() - left;
-	count->cycles += left;
-	vcpu->guest_cycles += rdtsc() - started - handled - left;
+	count->cycles += rdtsc() - left;
+	vcpu->run_ticks += rdtsc() - started;
 }
 
 bool vcpu_wake(struct vcpu *vcpu)

@@ -22,6 +22,7 @@ static const char *roundtrip(struct rig *rig)
 		const char *field;
 
 		rig_state(rig, modes[i]);
+		rig_settle(rig);
 		before = vcpu->state;
 		rig_attach(rig);
 		engine->put(vcpu, STATE_ALL);
@@ -49,6 +50,7 @@ static const char *entry(struct rig *rig)
 
 		rig_state(rig, modes[i]);
 		rig_code(rig, "\xf4", 1);
+		rig_settle(rig);
 		before = vcpu->state;
 		if (rig_run(rig) != EXIT_HLT)
 			return rig_why("%s: %s instead of hlt",
@@ -143,6 +145,71 @@ static const char *rights(struct rig *rig)
 	why = expect_fault(rig, MEM_READ);
 	rig_map(rig, PROBE);
 	return why;
+}
+
+/*
+ * An event on its way into the guest, interrupted by a fault on its stack: it
+ * must be pending again as it was, and arrive once the right is given back.
+ */
+static const char *deliver(struct rig *rig, const struct event *event)
+{
+	struct vcpu *vcpu = rig->vcpu;
+	struct vcpu_state *s = &vcpu->state;
+	const u32 handler = RIG_CODE + 3;
+	const char *why;
+
+	rig_state(rig, MODE_REAL);
+	/* int 0x41; hlt; iret: an event that is no INT n returns to a HLT. */
+	rig_code(rig, "\xcd\x41\xf4\xcf", 4);
+	memcpy(rig_byte(rig, s->idtr.base + 4 * event->vector), &handler, 4);
+	s->rip = RIG_CODE + 2 - event->ilen;
+	s->gpr[RSP] = PROBE + 0x800;
+	s->rflags |= RFLAGS_IF;
+	s->pending = *event;
+	set_rights(rig, SLPT_READ | SLPT_EXEC);
+	why = expect_fault(rig, MEM_WRITE);
+	set_rights(rig, SLPT_RWX);
+	if (why)
+		return why;
+	/* INT n may be left to be executed again. */
+	if (event->kind != EVENT_SOFT_INTERRUPT &&
+	    memcmp(&s->pending, event, sizeof(*event)))
+		return rig_why("pending is kind %u vector %u", s->pending.kind,
+			       s->pending.vector);
+	if (s->nmi_blocked)
+		return "NMIs are blocked before one has arrived";
+	*rig_byte(rig, PROBE + 0x800 - 6) = 0;
+	if (rig_run(rig) != EXIT_HLT || s->rip != RIG_CODE + 2)
+		return rig_why("then %s at rip %lx",
+			       exit_names[vcpu->exit.reason], s->rip);
+	if (*rig_byte(rig, PROBE + 0x800 - 6) != 2)
+		return "it never arrived";
+	return s->nmi_blocked ? "NMIs are still blocked after IRET" : NULL;
+}
+
+static const char *delivery(struct rig *rig)
+{
+	static const struct {
+		const char *name;
+		struct event event;
+	} cases[] = {
+		{"interrupt", {.kind = EVENT_INTERRUPT, .vector = 0x40}},
+		{"NMI", {.kind = EVENT_NMI, .vector = EXC_NMI}},
+		{"#UD", {.kind = EVENT_EXCEPTION, .vector = EXC_UD}},
+		{"INT 41",
+		 {.kind = EVENT_SOFT_INTERRUPT, .vector = 0x41, .ilen = 2}},
+	};
+
+	for (unsigned i = 0; i < ARRAY_LEN(cases); i++) {
+		const char *why = deliver(rig, &cases[i].event);
+		char text[100];
+
+		if (!why)
+			continue;
+		copy_string(text, sizeof(text), why); /* it may be rig_why's */
+		return rig_why("%s: %s", cases[i].name, text);
+	}
+	return NULL;
 }
 
 static bool found_probe(void *context, const struct slpt_leaf *leaf)
@@ -312,8 +379,9 @@ static const struct {
 } tests[] = {
 	{"roundtrip", roundtrip},   {"entry", entry},
 	{"refusal", refusal},	    {"rights", rights},
-	{"dirty-bits", dirty_bits}, {"leaf-sizes", leaf_sizes},
-	{"ledger", ledger},	    {"shootdown", shootdown},
+	{"delivery", delivery},	    {"dirty-bits", dirty_bits},
+	{"leaf-sizes", leaf_sizes}, {"ledger", ledger},
+	{"shootdown", shootdown},
 };
 
 static void run_one(unsigned i)

@@ -168,9 +168,11 @@ static const struct {
 		offsetof(struct vcpu_state, member),             \
 			sizeof(((struct vcpu_state *)0)->member) \
 	}
-	KEEP(gpr),	KEEP(xsave),	     KEEP(xcr0),	  KEEP(tsc_aux),
-	KEEP(dr),	KEEP(cr8),	     KEEP(tsc),		  KEEP(pending),
-	KEEP(reserved), KEEP(gdtr.reserved), KEEP(idtr.reserved),
+	KEEP(gpr),	     KEEP(xsave),    KEEP(xcr0),
+	KEEP(tsc_aux),	     KEEP(dr),	     KEEP(cr8),
+	KEEP(tsc),	     KEEP(pending),  KEEP(nmi_blocked),
+	KEEP(activity),	     KEEP(reserved), KEEP(gdtr.reserved),
+	KEEP(idtr.reserved),
 #undef KEEP
 };
 
@@ -199,6 +201,13 @@ void rig_detach(struct rig *rig)
 	engine->detach(rig->vcpu);
 }
 
+void rig_settle(struct rig *rig)
+{
+	rig_attach(rig);
+	rig_detach(rig);
+	rig->vcpu->dirty = STATE_ALL;
+}
+
 enum exit_reason rig_run(struct rig *rig)
 {
 	struct vcpu *vcpu = rig->vcpu;
@@ -214,7 +223,7 @@ enum exit_reason rig_run(struct rig *rig)
 		reason = vcpu->exit.reason;
 		cpu_take_interrupts();
 	} while (reason == EXIT_INTERRUPT || reason == EXIT_NMI ||
-		 reason == EXIT_TIMER);
+		 reason == EXIT_TIMER || reason == EXIT_NMI_WINDOW);
 	rig_detach(rig);
 	return reason;
 }

@@ -32,6 +32,12 @@ void rig_scribble(struct vcpu_state *state);
 void rig_attach(struct rig *rig);
 void rig_detach(struct rig *rig);
 
+/*
+ * Once on and off: XSAVE may write out a component's initial state, or only say
+ * that it is in it; let it choose before states are compared.
+ */
+void rig_settle(struct rig *rig);
+
 /* Enters until an exit that is not the host's own business. */
 enum exit_reason rig_run(struct rig *rig);
 

@@ -32,6 +32,18 @@ struct exit_count {
 	u64 cycles; /* from the exit to the next entry, in the host */
 };
 
+/*
+ * Where the page of code that exited last is, and the guest's four page-table
+ * entries that say so (see fetch_length()).
+ */
+struct code_cache {
+	u64 page; /* linear, in pages; ~0: nothing */
+	u64 cr3;
+	const u64 *at[4];
+	u64 entry[4];
+	const u8 *host;
+};
+
 struct vcpu {
 	struct vcpu_state state; /* first: the world switch knows its offsets */
 	u32 valid;		 /* STATE_*: groups fetched since the exit */
@@ -53,7 +65,9 @@ struct vcpu {
 	struct lapic *lapic;
 	u64 timer_deadline; /* host TSC of its next timer, ~0: none */
 
-	u64 guest_cycles; /* inside the guest */
+	u64 look_at;   /* host TSC: look around when it has passed */
+	u64 run_ticks; /* in vcpu_run(), guest and host */
+	struct code_cache code;
 	struct exit_count exits[EXIT_REASON_COUNT];
 	u64 injected;	     /* events given to the guest */
 	int taken;	     /* vector the guest just took, -1: none */
@@ -62,6 +76,8 @@ struct vcpu {
 	bool running; /* atomic: its CPU is in vcpu_run() */
 	bool parked;  /* atomic: its CPU has let go of it for good */
 };
+
+#define VCPU_SKIP_FLAGS (BIT(8) | BIT(16)) /* RFLAGS.TF, RF */
 
 /* Makes groups of the state valid. */
 static inline void vcpu_need(struct vcpu *vcpu, u32 groups)
@@ -98,10 +114,32 @@ static inline void vcpu_request(struct vcpu *vcpu, u64 bits)
 void vcpu_kick(struct vcpu *vcpu, u64 request);
 
 /* Steps over the instruction that exited; ends an interrupt shadow. */
-void vcpu_skip(struct vcpu *vcpu, const struct vm_exit *exit);
+static inline void vcpu_skip(struct vcpu *vcpu, const struct vm_exit *exit);
+void vcpu_skip_rare(struct vcpu *vcpu, u64 old_rip);
+unsigned fetch_length(struct vcpu *vcpu); /* walk.h */
+
+static inline void vcpu_skip(struct vcpu *vcpu, const struct vm_exit *exit)
+{
+	struct vcpu_state *s = &vcpu->state;
+	unsigned length = exit->ilen;
+	u64 old = s->rip;
+
+	if (!length)
+		length = fetch_length(vcpu);
+	s->rip = old + length;
+	s->shadow = 0;
+	vcpu->dirty |= STATE_CORE;
+	/* Nothing to skip, 4 GiB crossed, or single-stepping. */
+	if (unlikely(!length || (s->rip ^ old) >> 32 ||
+		     (s->rflags & VCPU_SKIP_FLAGS)))
+		vcpu_skip_rare(vcpu, old);
+}
 
 /* Queues an exception for the next entry; a second one becomes #DF. */
 void vcpu_inject(struct vcpu *vcpu, u8 vector, bool has_error, u32 error);
+
+/* The trap of RFLAGS.TF, after an emulated instruction or string element. */
+void vcpu_single_step(struct vcpu *vcpu);
 
 static inline void vcpu_inject_ud(struct vcpu *vcpu)
 {

@@ -40,6 +40,7 @@ static err_t make_vcpu(struct vm *vm)
 	vcpu->id = vm->vcpus;
 	vcpu->engine = engine;
 	vcpu->taken = -1;
+	vcpu->code.page = ~0ULL;
 	vcpu->parked = true;
 	vcpu->timer_deadline = ~0ULL;
 	vcpu->tsc_offset = -vm->tsc_base;

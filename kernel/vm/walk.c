@@ -309,35 +309,105 @@ enum decode_mode decode_mode_of(enum cpu_mode mode)
  */
 static unsigned plain_length(const u8 *b)
 {
+	if (likely(b[0] == 0x0f && b[1] == 0xa2)) /* CPUID */
+		return 2;
 	if (b[0] == 0xf4) /* HLT */
 		return 1;
 	if (b[0] != 0x0f)
 		return 0;
-	if (b[1] == 0xa2 || (b[1] & 0xfc) == 0x30) /* CPUID, MSRs, TSC, PMC */
+	if ((b[1] & 0xfc) == 0x30) /* MSRs, TSC, PMC */
 		return 2;
 	return b[1] == 0x01 && b[2] >= 0xc0 ? 3 : 0; /* VMMCALL, XSETBV ... */
 }
 
-unsigned fetch_length(struct vcpu *vcpu)
+/*
+ * Walking four levels for each exit would cost more than the rest of it. So the
+ * last walk is remembered with the entries it went through; when CR3 and all
+ * four entries are what they were, a new walk would end at the same place. Only
+ * for 64-bit code and 4 KiB pages; CR0 and EFER clear it (they exit).
+ */
+static const u8 *cached_code(const struct vcpu *vcpu)
 {
-	enum cpu_mode mode;
-	u64 linear = code_address(vcpu, &mode), left = 0;
-	const u8 *at = peek_code(vcpu, linear, &left);
+	const struct code_cache *c = &vcpu->code;
+	const struct vcpu_state *s = &vcpu->state;
+
+	if (!(vcpu->valid & (STATE_FETCH | STATE_SEGMENTS)) ||
+	    s->rip >> PAGE_SHIFT != c->page || s->cr3 != c->cr3 ||
+	    !(s->seg[CS].attr & SEG_L) || *c->at[0] != c->entry[0] ||
+	    *c->at[1] != c->entry[1] || *c->at[2] != c->entry[2] ||
+	    *c->at[3] != c->entry[3])
+		return NULL;
+	return c->host + (s->rip & PAGE_MASK);
+}
+
+/* Fills the cache for the page at RIP; leaves it empty where it cannot. */
+static void fill_code_cache(struct vcpu *vcpu, enum cpu_mode mode)
+{
+	struct code_cache *c = &vcpu->code;
+	const struct vcpu_state *s = &vcpu->state;
+	u64 table = s->cr3 & P_ADDRESS, left, size = PAGE_SIZE;
+
+	c->page = ~0ULL;
+	if (mode != MODE_64)
+		return;
+	for (unsigned level = 4; level--;) {
+		u64 index = s->rip >> (PAGE_SHIFT + 9 * level) & 511;
+		const u8 *at = entry_at(vcpu, table + index * 8);
+
+		if (!at)
+			return;
+		c->at[level] = (const u64 *)at;
+		c->entry[level] = load_entry(at, 8);
+		if (!(c->entry[level] & P_PRESENT))
+			return;
+		table = c->entry[level] & P_ADDRESS;
+		if (level && (c->entry[level] & P_LARGE)) {
+			/* The levels below are the same entry. */
+			size = BIT(PAGE_SHIFT + 9 * level);
+			table = (table & ~(size - 1)) |
+				(s->rip & (size - 1) & ~PAGE_MASK);
+			while (level--) {
+				c->at[level] = c->at[level + 1];
+				c->entry[level] = c->entry[level + 1];
+			}
+			break;
+		}
+	}
+	c->host = guest_ram(&vcpu->vm->memory, table, &left);
+	if (!c->host)
+		return;
+	c->cr3 = s->cr3;
+	c->page = s->rip >> PAGE_SHIFT;
+}
+
+static unsigned decoded_length(struct vcpu *vcpu, enum cpu_mode mode)
+{
 	u8 bytes[INSN_MAX];
 	struct insn insn;
-	size_t n;
+	size_t n = fetch_insn(vcpu, bytes);
 
-	if (likely(at && left >= 4)) {
-		u32 first = 0;
-		unsigned length;
-
-		memcpy(&first, at, 4);
-		length = plain_length((const u8 *)&first);
-		if (likely(length))
-			return length;
-	}
-	n = fetch_insn(vcpu, bytes);
 	if (decode(bytes, n, decode_mode_of(mode), &insn))
 		return 0;
 	return insn.length;
+}
+
+static unsigned __attribute__((noinline)) slow_length(struct vcpu *vcpu)
+{
+	enum cpu_mode mode;
+
+	code_address(vcpu, &mode);
+	fill_code_cache(vcpu, mode);
+	return decoded_length(vcpu, mode);
+}
+
+unsigned fetch_length(struct vcpu *vcpu)
+{
+	const u8 *at = cached_code(vcpu);
+	unsigned length;
+
+	/* Not at a page's end, where the next bytes are elsewhere. */
+	if (unlikely(!at || (vcpu->state.rip & PAGE_MASK) > PAGE_SIZE - 3))
+		return slow_length(vcpu);
+	length = plain_length(at);
+	return likely(length) ? length : slow_length(vcpu);
 }

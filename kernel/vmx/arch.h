@@ -8,7 +8,7 @@
 #include "lib/types.h"
 
 /*
- * --- the VMCS (appendix B) --------------------------------------------------
+ * --- the VMCS (appendix B)
  *
  * Segment fields stand in the order ES CS SS DS FS GS LDTR TR, two apart.
  */
@@ -140,8 +140,7 @@ enum vmcs_field { VMCS_FIELDS(VMCS_ENUM) };
 enum vmcs_index { VMCS_FIELDS(VMCS_INDEX) VMCS_FIELD_COUNT };
 #undef VMCS_INDEX
 
-/* --- controls (25.6 to 25.8) ------------------------------------------------
- */
+/* --- controls (25.6 to 25.8) */
 
 #define PIN_EXTERNAL_INTERRUPT BIT(0)
 #define PIN_NMI		       BIT(3)
@@ -185,8 +184,7 @@ enum vmcs_index { VMCS_FIELDS(VMCS_INDEX) VMCS_FIELD_COUNT };
 #define ENTRYC_LOAD_PAT	  BIT(14)
 #define ENTRYC_LOAD_EFER  BIT(15)
 
-/* --- guest state that is no register (25.4) ---------------------------------
- */
+/* --- guest state that is no register (25.4) */
 
 /* Access rights (table 25-2): bytes 5 and 6 of the descriptor, and one bit. */
 #define ACCESS_UNUSABLE BIT(16)
@@ -217,8 +215,7 @@ enum vmx_event_type {
 	TYPE_OTHER = 7,
 };
 
-/* --- exits (appendix C) ------------------------------------------------------
- */
+/* --- exits (appendix C) */
 
 #define REASON_BASIC	    0xffffu
 #define REASON_ENTRY_FAILED BIT(31)
@@ -274,6 +271,7 @@ enum vmx_reason {
 #define CR_QUAL_GPR(q)	     ((q) >> 8 & 15)
 #define CR_QUAL_LMSW(q)	     ((q) >> 16)
 #define DR_QUAL_NUMBER(q)    ((q)&7)
+#define DR_QUAL_ABSENT	     BIT(3) /* DR8 to DR15: reserved, 0 */
 #define DR_QUAL_READ	     BIT(4)
 #define DR_QUAL_GPR(q)	     ((q) >> 8 & 15)
 #define IO_QUAL_SIZE(q)	     (((q)&7) + 1)
@@ -289,8 +287,7 @@ enum vmx_reason {
 #define DB_QUAL_BD	     BIT(13)
 #define DR7_GD		     BIT(13) /* a bit of DR7, not of these */
 
-/* --- capabilities (appendix A) -----------------------------------------------
- */
+/* --- capabilities (appendix A) */
 
 #define MSR_VMX_BASIC	   0x480
 #define MSR_VMX_PIN	   0x481
@@ -327,8 +324,7 @@ enum vmx_reason {
 #define EPT_CAP_INVEPT_SINGLE  BIT(25)
 #define EPT_CAP_INVEPT_ALL     BIT(26)
 
-/* --- EPT (29.3) --------------------------------------------------------------
- */
+/* --- EPT (29.3) */
 
 #define EPT_READ       BIT(0)
 #define EPT_WRITE      BIT(1)

@@ -10,8 +10,7 @@
 
 struct vmx_caps vmx_caps;
 
-/* --- reading
- * ------------------------------------------------------------------- */
+/* --- reading */
 
 void vmx_read_msrs(struct vmx_msrs *msrs)
 {
@@ -37,8 +36,7 @@ void vmx_read_msrs(struct vmx_msrs *msrs)
 		msrs->ept_vpid = rdmsr(MSR_VMX_EPT_VPID);
 }
 
-/* --- wishes
- * -------------------------------------------------------------------- */
+/* --- wishes */
 
 enum word { PIN, PROC, PROC2, EXIT, ENTRY, EPT, WORDS };
 
@@ -147,8 +145,7 @@ static err_t grant(const struct vmx_msrs *msrs, u32 on[WORDS],
 	return E_UNSUPPORTED;
 }
 
-/* --- choosing
- * ------------------------------------------------------------------ */
+/* --- choosing */
 
 /* The low half of a capability MSR: what must be 1. */
 static u32 control(u64 msr, u32 on)
@@ -194,6 +191,9 @@ err_t vmx_choose(const struct vmx_msrs *msrs, struct vmx_caps *caps,
 	err = grant(msrs, on, out);
 	if (err)
 		return err;
+	/* Saving a timer that is off is not allowed (27.2.1.2). */
+	if (!(on[PIN] & PIN_PREEMPTION_TIMER))
+		on[EXIT] &= ~EXITC_SAVE_TIMER;
 	caps->msrs = *msrs;
 	caps->revision = BASIC_REVISION(msrs->basic);
 	caps->pin = control(msrs->pin, on[PIN]);

@@ -7,8 +7,7 @@
 #include "vm/vm.h"
 #include "vmx/vmx.h"
 
-/* --- the format
- * ------------------------------------------------------------------ */
+/* --- the format */
 
 const struct slpt_format *vmx_format(void)
 {
@@ -40,8 +39,7 @@ u64 vmx_eptp(const struct vcpu *vcpu)
 	return vmx_caps.accessed_dirty ? eptp | EPTP_ACCESSED_DIRTY : eptp;
 }
 
-/* --- flushing
- * -------------------------------------------------------------------- */
+/* --- flushing */
 
 static void invept(u64 type, u64 eptp)
 {
@@ -79,8 +77,7 @@ void vmx_flush_all(void)
 		invept(INVEPT_ALL, 0);
 }
 
-/* --- page-modification logging
- * --------------------------------------------------- */
+/* --- page-modification logging */
 
 err_t vmx_log_pages(struct vcpu *vcpu, bool on)
 {

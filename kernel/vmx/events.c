@@ -30,8 +30,7 @@ static bool has_length(u8 kind)
 	return kind >= EVENT_SOFT_INTERRUPT;
 }
 
-/* --- in: what state.pending says
- * ----------------------------------------------- */
+/* --- in: what state.pending says */
 
 /*
  * A single-step trap that waits behind a shadow is held as a pending debug
@@ -73,8 +72,7 @@ void vmx_inject(struct vcpu *vcpu)
 	vmwrite(ENTRY_EVENT, info);
 }
 
-/* --- out: an event whose delivery the exit has interrupted (28.2.4)
- * ------------ */
+/* --- out: an event whose delivery the exit has interrupted (28.2.4) */
 
 /*
  * It is pending again, as if its delivery had not begun: an NMI does not block
@@ -109,18 +107,13 @@ void vmx_interrupted_event(struct vcpu *vcpu, u64 qualification)
 	}
 }
 
-/* --- offers
- * --------------------------------------------------------------------- */
-
-static bool is_free(const struct vcpu_state *s)
-{
-	return s->pending.kind == EVENT_NONE && !s->shadow;
-}
+/* --- offers */
 
 void vmx_offer_interrupt(struct vcpu *vcpu, int vector)
 {
 	struct vcpu_state *s = &vcpu->state;
-	bool now = vector >= 0 && is_free(s) && (s->rflags & RFLAGS_IF);
+	bool now = vector >= 0 && s->pending.kind == EVENT_NONE && !s->shadow &&
+		   (s->rflags & RFLAGS_IF);
 
 	if (now) {
 		s->pending = (struct event){.kind = EVENT_INTERRUPT,
@@ -130,14 +123,23 @@ void vmx_offer_interrupt(struct vcpu *vcpu, int vector)
 	vmx_set_proc(vcpu->hw, PROC_INTERRUPT_WINDOW, vector >= 0 && !now);
 }
 
+/*
+ * STI does not hold NMIs back, and the NMI window may open behind it at once;
+ * but some processors refuse to inject one there (27.3.1.5), so the shadow
+ * ends, as it would by taking the NMI.
+ */
 bool vmx_offer_nmi(struct vcpu *vcpu)
 {
 	struct vcpu_state *s = &vcpu->state;
-	bool now = is_free(s) && !s->nmi_blocked;
+	bool now = s->pending.kind == EVENT_NONE && !s->nmi_blocked &&
+		   !(s->shadow & SHADOW_MOV_SS);
 
-	if (now)
+	if (now) {
 		s->pending =
 			(struct event){.kind = EVENT_NMI, .vector = EXC_NMI};
+		s->shadow = 0;
+		vcpu_changed(vcpu, STATE_CORE);
+	}
 	vmx_set_proc(vcpu->hw, PROC_NMI_WINDOW, !now);
 	return now;
 }

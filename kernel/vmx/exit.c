@@ -10,8 +10,7 @@
 #include "vm/walk.h"
 #include "vmx/vmx.h"
 
-/* --- exceptions and NMIs (28.2.2)
- * --------------------------------------------- */
+/* --- exceptions and NMIs (28.2.2) */
 
 /* DR6 is left to us: the qualification has its new bits (table 28-1). */
 static void take_debug_exception(struct vcpu *vcpu, u64 qualification)
@@ -77,8 +76,7 @@ static void decode_exception(struct vcpu *vcpu, struct vm_exit *exit)
 	}
 }
 
-/* --- instructions, by their qualification (28.2.1)
- * ----------------------------- */
+/* --- instructions, by their qualification (28.2.1) */
 
 static void decode_cr(struct vcpu *vcpu, struct vm_exit *exit)
 {
@@ -104,6 +102,9 @@ static void decode_dr(struct vcpu *vcpu, struct vm_exit *exit)
 		.gpr = DR_QUAL_GPR(q),
 		.read = !!(q & DR_QUAL_READ),
 	};
+	/* #UD comes before the exit, but not in Bochs 2.7. */
+	if (q & DR_QUAL_ABSENT)
+		exit->reason = EXIT_VIRT_INSN;
 }
 
 static void decode_io(struct vcpu *vcpu, struct vm_exit *exit)
@@ -124,8 +125,7 @@ static void decode_qualification(struct vcpu *vcpu, struct vm_exit *exit)
 	exit->info1 = vmread(EXIT_QUALIFICATION);
 }
 
-/* --- memory (28.2.1, table 28-7)
- * ----------------------------------------------- */
+/* --- memory (28.2.1, table 28-7) */
 
 static void decode_memory(struct vcpu *vcpu, struct vm_exit *exit)
 {
@@ -146,8 +146,7 @@ static void decode_misconfiguration(struct vcpu *vcpu, struct vm_exit *exit)
 	exit->memory.access = 0;
 }
 
-/* --- the table
- * ------------------------------------------------------------------ */
+/* --- the table */
 
 /* The exit's instruction length is defined (28.2.5). */
 #define LENGTH 1u

@@ -10,8 +10,7 @@
 #include "vm/vm.h"
 #include "vmx/vmx.h"
 
-/* --- the words
- * ---------------------------------------------------------------- */
+/* --- the words */
 
 /* VM-instruction errors (31.4, table 31-1). */
 const char *vmx_error_text(u32 number)
@@ -58,8 +57,7 @@ static const struct {
 #undef VMCS_NAME
 };
 
-/* --- the rules
- * ---------------------------------------------------------------- */
+/* --- the rules */
 
 struct check {
 	const u64 *value; /* by enum vmcs_index */
@@ -498,8 +496,7 @@ err_t vmx_check_guest(const struct vmcs_image *image,
 	return check_all(&c, checks, ARRAY_LEN(checks));
 }
 
-/* --- the report
- * ---------------------------------------------------------------- */
+/* --- the report */
 
 static void take_image(struct vmcs_image *image)
 {

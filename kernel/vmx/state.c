@@ -11,24 +11,7 @@
 #include "vm/vm.h"
 #include "vmx/vmx.h"
 
-/* --- core: RIP, RSP, RFLAGS, what holds events back --------------------------
- */
-
-void vmx_get_core(struct vcpu *vcpu)
-{
-	struct vmx_vcpu *vmx = vcpu->hw;
-	struct vcpu_state *s = &vcpu->state;
-
-	s->rip = vmx->rip = vmread(GUEST_RIP);
-	s->gpr[RSP] = vmx->rsp = vmread(GUEST_RSP);
-	s->rflags = vmx->rflags = vmread(GUEST_RFLAGS);
-	vmx->interruptibility = vmread(GUEST_INTERRUPTIBILITY);
-	s->shadow = vmx->interruptibility & (SHADOW_STI | SHADOW_MOV_SS);
-	s->nmi_blocked = !!(vmx->interruptibility & INTERRUPTIBILITY_NMI);
-	/* Only an entry into another activity can come back with one. */
-	if (unlikely(vmx->activity != ACTIVITY_RUN))
-		s->activity = vmx->activity = vmread(GUEST_ACTIVITY);
-}
+/* --- core: RIP, RSP, RFLAGS, what holds events back */
 
 _Static_assert(SHADOW_STI == INTERRUPTIBILITY_STI &&
 		       SHADOW_MOV_SS == INTERRUPTIBILITY_MOV_SS,
@@ -67,8 +50,7 @@ static void put_core(struct vcpu *vcpu)
 	put_interruptibility(vcpu);
 }
 
-/* --- segments: access rights have a gap and a bit of their own (25.4.1)
- * ------- */
+/* --- segments: access rights have a gap and a bit of their own (25.4.1) */
 
 static void get_segment(struct vcpu *vcpu, unsigned i)
 {
@@ -124,8 +106,7 @@ static void put_segments(struct vcpu *vcpu)
 	vmwrite(GUEST_IDTR_LIMIT, s->idtr.limit);
 }
 
-/* --- control registers: some bits are not the guest's own (26.3)
- * -------------- */
+/* --- control registers: some bits are not the guest's own (26.3) */
 
 /*
  * A bit in the mask reads from the shadow, and writing it with another value
@@ -212,8 +193,7 @@ static void put_control(struct vcpu *vcpu)
 	put_interruptibility(vcpu);
 }
 
-/* --- debug registers and MSRs
- * ------------------------------------------------- */
+/* --- debug registers and MSRs */
 
 static void get_debug(struct vcpu *vcpu)
 {
@@ -269,14 +249,14 @@ static void get_fetch(struct vcpu *vcpu)
 	s->efer = vmread(GUEST_EFER);
 }
 
-/* --- by groups
- * ---------------------------------------------------------------- */
+/* --- by groups */
 
 void vmx_get(struct vcpu *vcpu, u32 groups)
 {
-	const struct vmx_vcpu *vmx = vcpu->hw;
+	struct vmx_vcpu *vmx = vcpu->hw;
 
 	if (groups & STATE_CORE) {
+		vmx->interruptibility = ~0u; /* unknown */
 		vmx_get_core(vcpu);
 		vcpu->state.activity = vmx->activity;
 	}
@@ -292,12 +272,9 @@ void vmx_get(struct vcpu *vcpu, u32 groups)
 		get_fetch(vcpu);
 }
 
-void vmx_put(struct vcpu *vcpu, u32 groups)
+/* Apart, so that the usual way in needs no registers saved. */
+static __attribute__((noinline)) void put_more(struct vcpu *vcpu, u32 groups)
 {
-	if (likely(groups & STATE_CORE))
-		put_core(vcpu);
-	if (likely(groups == STATE_CORE))
-		goto done;
 	if (groups & STATE_SEGMENTS)
 		put_segments(vcpu);
 	if (groups & STATE_CONTROL)
@@ -306,6 +283,13 @@ void vmx_put(struct vcpu *vcpu, u32 groups)
 		put_debug(vcpu);
 	if (groups & STATE_MSRS)
 		put_msrs(vcpu);
-done:
+}
+
+void vmx_put(struct vcpu *vcpu, u32 groups)
+{
 	vcpu->dirty &= ~groups;
+	if (likely(groups & STATE_CORE))
+		put_core(vcpu);
+	if (unlikely(groups != STATE_CORE))
+		put_more(vcpu, groups);
 }

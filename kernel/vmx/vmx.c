@@ -23,8 +23,7 @@ void vmx_field_failed(const char *what, u32 field, u64 value)
 	panic("%s of field %04x (value %lx) failed", what, field, value);
 }
 
-/* --- the processor -----------------------------------------------------------
- */
+/* --- the processor */
 
 static err_t vmx_probe(struct engine_caps *caps)
 {
@@ -126,8 +125,7 @@ static void vmx_cpu_off(struct cpu *cpu)
 	cpu->engine = NULL;
 }
 
-/* --- what all vCPUs share ----------------------------------------------------
- */
+/* --- what all vCPUs share */
 
 /* 8 KiB of ports, then 4 KiB of MSRs; a set bit is an exit. */
 static u64 bitmaps;
@@ -168,8 +166,7 @@ static bool have_bitmaps(void)
 	return bitmaps != 0;
 }
 
-/* --- the vCPU: created, attached, detached -----------------------------------
- */
+/* --- the vCPU: created, attached, detached */
 
 static err_t vmx_vcpu_create(struct vcpu *vcpu)
 {
@@ -367,8 +364,7 @@ static void vmx_detach(struct vcpu *vcpu)
 	vc->vcpu = NULL;
 }
 
-/* --- the round trip ----------------------------------------------------------
- */
+/* --- the round trip */
 
 static void failed_entry(struct vcpu *vcpu)
 {

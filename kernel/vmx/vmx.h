@@ -23,8 +23,7 @@
 
 struct cpu;
 
-/* --- what the processor offers (caps.c) --------------------------------------
- */
+/* --- what the processor offers (caps.c) */
 
 /* The capability MSRs as read; zero where the processor has none. */
 struct vmx_msrs {
@@ -54,8 +53,7 @@ void vmx_read_msrs(struct vmx_msrs *msrs);
 err_t vmx_choose(const struct vmx_msrs *msrs, struct vmx_caps *caps,
 		 struct engine_caps *out);
 
-/* --- a processor and a vCPU (vmx.c, entry.S) ---------------------------------
- */
+/* --- a processor and a vCPU (vmx.c, entry.S) */
 
 struct vmx_cpu {
 	u64 region;	   /* of VMXON, physical */
@@ -90,8 +88,7 @@ u64 vmx_switch(u64 *gpr, u64 *host_rsp, bool launched);
 
 void vmx_switch_return(void); /* where exits arrive */
 
-/* --- VMCS access
- * -------------------------------------------------------------- */
+/* --- VMCS access */
 
 /* A field that is not there or cannot be written: a bug of ours. */
 void vmx_field_failed(const char *what, u32 field, u64 value) NORETURN;
@@ -137,20 +134,36 @@ static inline bool vmread_try(u32 field, u64 *value)
 /* Sets or clears bits of the processor-based controls, if they change. */
 void vmx_set_proc(struct vmx_vcpu *vmx, u32 bits, bool on);
 
-/* --- state.c
- * ------------------------------------------------------------------- */
+/* --- state.c */
 
 void vmx_get(struct vcpu *vcpu, u32 groups);
 void vmx_put(struct vcpu *vcpu, u32 groups);
-void vmx_get_core(struct vcpu *vcpu);
 
-/* --- exit.c
- * -------------------------------------------------------------------- */
+/* On the way of every exit. */
+static inline void vmx_get_core(struct vcpu *vcpu)
+{
+	struct vmx_vcpu *vmx = vcpu->hw;
+	struct vcpu_state *s = &vcpu->state;
+	u32 interruptibility = vmread(GUEST_INTERRUPTIBILITY);
+
+	s->rip = vmx->rip = vmread(GUEST_RIP);
+	s->gpr[RSP] = vmx->rsp = vmread(GUEST_RSP);
+	s->rflags = vmx->rflags = vmread(GUEST_RFLAGS);
+	if (unlikely(interruptibility != vmx->interruptibility)) {
+		vmx->interruptibility = interruptibility;
+		s->shadow = interruptibility & (SHADOW_STI | SHADOW_MOV_SS);
+		s->nmi_blocked = !!(interruptibility & INTERRUPTIBILITY_NMI);
+	}
+	/* Only an entry into another activity can come back with one. */
+	if (unlikely(vmx->activity != ACTIVITY_RUN))
+		s->activity = vmx->activity = vmread(GUEST_ACTIVITY);
+}
+
+/* --- exit.c */
 
 void vmx_decode(struct vcpu *vcpu, u32 reason);
 
-/* --- events.c
- * ------------------------------------------------------------------ */
+/* --- events.c */
 
 void vmx_inject(struct vcpu *vcpu);
 void vmx_interrupted_event(struct vcpu *vcpu, u64 qualification);
@@ -158,8 +171,7 @@ void vmx_pending_debug(struct vcpu *vcpu);
 void vmx_offer_interrupt(struct vcpu *vcpu, int vector);
 bool vmx_offer_nmi(struct vcpu *vcpu);
 
-/* --- ept.c
- * --------------------------------------------------------------------- */
+/* --- ept.c */
 
 const struct slpt_format *vmx_format(void);
 u64 vmx_eptp(const struct vcpu *vcpu);
@@ -168,8 +180,7 @@ void vmx_flush_all(void);
 /* From the next entry on (attached only). E_UNSUPPORTED, E_NOMEM. */
 err_t vmx_log_pages(struct vcpu *vcpu, bool on);
 
-/* --- explain.c
- * ----------------------------------------------------------------- */
+/* --- explain.c */
 
 /* All fields of a VMCS. */
 struct vmcs_image {

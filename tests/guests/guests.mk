@@ -4,9 +4,10 @@
 # A 64-bit guest is wrapped as a 32-bit ELF file, which is what Multiboot wants.
 
 GUEST_DIR  := tests/guests
-GUEST_64   := hello clock exits registers interrupts
-GUEST_32   :=
-GUEST_FLAT :=
+GUEST_64   := hello clock exits registers interrupts timer portio mmio exceptions \
+		fpu paging memory spin bench smp
+GUEST_32   := prot32
+GUEST_FLAT := real mb-aout
 GUEST_HOSTILE := $(basename $(notdir $(wildcard $(GUEST_DIR)/hostile/*.c)))
 
 GUEST_LIB    := main print traps code apic
@@ -52,6 +53,17 @@ $(GUEST_OBJ)/$(1)/%.o: $(GUEST_DIR)/%.S $(GUEST_DIR)/guests.mk Makefile
 endef
 $(eval $(call guest_rules,64))
 $(eval $(call guest_rules,32))
+
+$(GUEST_OUT)/smp.elf: $(GUEST_OBJ)/64/smp_start.o
+
+# Flat images: one source each, linked to where they are loaded.
+$(GUEST_OUT)/real.bin: GUEST_BASE := 0x7c00
+$(GUEST_OUT)/mb-aout.bin: GUEST_BASE := 0x180000
+$(GUEST_FLAT:%=$(GUEST_OUT)/%.bin): $(GUEST_OUT)/%.bin: $(GUEST_OBJ)/32/%.o
+	@mkdir -p $(@D)
+	$(Q)$(LD) -m elf_i386 -nostdlib --fatal-warnings -z noexecstack \
+		--no-warn-rwx-segments -N -e $(GUEST_BASE) \
+		-Ttext $(GUEST_BASE) --oformat binary -o $@ $<
 
 $(GUEST_ELF_64): $(GUEST_OUT)/%.elf: $(GUEST_OBJ)/64/%.o $(GUEST_OBJ_64) \
 		$(GUEST_DIR)/lib/guest.ld

@@ -258,8 +258,6 @@ static void test_cr_absent(void)
 	expect_trap(EXC_UD, "CR5");
 	asm volatile(TRY(".byte 0x44, 0x0f, 0x22, 0xc8") ::: "memory");
 	expect_trap(EXC_UD, "CR9");
-	asm volatile(TRY(".byte 0x44, 0x0f, 0x21, 0xc0") ::: "rax", "memory");
-	expect_trap(EXC_UD, "DR8");
 }
 
 static int user_vectors[6];

@@ -53,15 +53,16 @@ static void spurious_ignored(void)
 
 void apic_start_as(bool x2)
 {
-	u64 base = rdmsr(MSR_APIC_BASE) & ~(APIC_BASE_ENABLE | APIC_BASE_X2APIC);
+	const u64 on = APIC_BASE_ENABLE, mode = APIC_BASE_X2APIC;
+	u64 now = rdmsr(MSR_APIC_BASE), base = now & ~(on | mode);
 
-	/* Only by way of "off" does x2APIC mode end (11.12.5). */
-	if (!x2 && apic_x2)
+	/* x2APIC mode is entered from xAPIC, and left by "off" (11.12.5). */
+	if (!x2 && (now & mode))
 		wrmsr(MSR_APIC_BASE, base);
-	wrmsr(MSR_APIC_BASE, base | APIC_BASE_ENABLE);
+	if (!(now & mode) || !x2)
+		wrmsr(MSR_APIC_BASE, base | on);
 	if (x2)
-		wrmsr(MSR_APIC_BASE,
-		      base | APIC_BASE_ENABLE | APIC_BASE_X2APIC);
+		wrmsr(MSR_APIC_BASE, base | on | mode);
 	apic_x2 = x2;
 	spurious_ignored();
 	apic_write(APIC_SVR, APIC_ENABLE | APIC_SPURIOUS);

@@ -72,7 +72,7 @@ extern volatile unsigned irq_count[256];
 bool irq_counted(struct trap_frame *frame);
 
 /* Waits until the condition holds; false after a long time. */
-#define LONG_TIME 4000000000ULL /* TSC ticks: 1 to 40 s */
+#define LONG_TIME 1000000000ULL /* TSC ticks: 0.4 to 10 s */
 #define wait_for(cond)                                            \
 	({                                                        \
 		u64 wait_end = rdtsc() + LONG_TIME;               \

@@ -64,6 +64,9 @@ int run_tests(const struct test *tests, unsigned count);
 	} while (0)
 void expect_failed(const char *fmt, ...) PRINTF(1);
 
+/* Has the running test failed? Then a loop need not go on. */
+bool test_failed(void);
+
 /* Ends the test: it cannot be done here. */
 void skip(const char *fmt, ...) PRINTF(1) NORETURN;
 
@@ -106,6 +109,9 @@ const char *caught_text(void);
 	expect(caught.vector == (number), "%s: %s, not vector %d", what,     \
 	       caught_text(), number)
 
+/* Calls fn, whatever comes of it: false when an exception has ended it. */
+bool attempt(void (*fn)(void));
+
 void traps_init(void);
 /* IST 0: none, else 1-3, each with a stack of its own. */
 void trap_gate(unsigned vector, unsigned dpl, unsigned ist);
@@ -120,6 +126,9 @@ bool guarded(void (*fn)(void));
  */
 void user_call(void (*fn)(void));
 extern word user_flags;
+
+/* Numbers for attacks: the same at every start. */
+u64 random_number(void);
 
 /* --- running made-up code --- */
 

@@ -94,6 +94,11 @@ static void conclude(int how, const char *fmt, va_list *args)
 	vformat(reason, sizeof(reason), fmt, args);
 }
 
+bool test_failed(void)
+{
+	return verdict == FAILED;
+}
+
 void expect_failed(const char *fmt, ...)
 {
 	va_list args;
@@ -164,6 +169,28 @@ static void run_one(const struct test *test, const char *without)
 	else
 		print("%s %s: %s\n", verdict == FAILED ? "FAIL" : "skip",
 		      test->name, reason);
+}
+
+bool attempt(void (*fn)(void))
+{
+	static const struct test attack = {"attack", NULL, false};
+	bool whole;
+
+	running = &attack;
+	whole = guarded(fn);
+	running = NULL;
+	return whole;
+}
+
+/* Marsaglia's xorshift64. */
+u64 random_number(void)
+{
+	static u64 state = 0x2545f4914f6cdd1d;
+
+	state ^= state << 13;
+	state ^= state >> 7;
+	state ^= state << 17;
+	return state;
 }
 
 int run_tests(const struct test *tests, unsigned count)

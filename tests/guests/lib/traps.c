@@ -7,8 +7,8 @@ volatile struct caught caught;
 word user_flags = 2;
 
 extern const u8 trap_entries[];
-extern const u8 guard_return[], user_return[], user_stack_top[];
-extern u8 trap_stack_top[], ist_stack_top[];
+extern const u8 guard_return[], user_stack_top[];
+extern u8 ist_stack_top[];
 extern u64 gdt_tss[2];
 extern const word catch_start[], catch_end[];
 

@@ -12,6 +12,10 @@ u8 *io_bitmap(void);
 
 void idt_load(void);
 
+/* The end of user_call(), and the stack for exceptions in user mode. */
+extern const u8 user_return[];
+extern u8 trap_stack_top[];
+
 /* Called by traps64.S, traps32.S. */
 void trap_handler(struct trap_frame *frame);
 
