@@ -28,7 +28,8 @@ class Suite:
 
 SUITES = {
     "selftest": Suite(
-        "roundtrip entry refusal rights dirty-bits leaf-sizes ledger shootdown",
+        "roundtrip entry refusal rights delivery dirty-bits leaf-sizes ledger "
+        "shootdown",
         "selftest."),
     "hello": Suite("", kernel="guests/hello.elf"),
     "hello32": Suite("", kernel="guests/hello32.elf"),
