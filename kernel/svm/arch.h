@@ -16,7 +16,9 @@
 #define SVM_FLUSH_BY_ASID  BIT(6)
 #define SVM_DECODE_ASSISTS BIT(7)
 
-#define VM_CR_SVMDIS BIT(4) /* 15.30.1 */
+/* VM_CR (15.30.1). */
+#define VM_CR_LOCK   BIT(3)
+#define VM_CR_SVMDIS BIT(4)
 
 /* VMCB offset 0x0c: intercept_misc1. */
 #define INTERCEPT_INTR	   BIT(0)
@@ -43,6 +45,10 @@
 #define INTERCEPT_MONITOR BIT(10)
 #define INTERCEPT_MWAIT	  BIT(11)
 #define INTERCEPT_XSETBV  BIT(13)
+#define INTERCEPT_RDPRU	  BIT(14)
+
+/* VMCB offset 0x14: intercept_misc3. */
+#define INTERCEPT_INVPCID BIT(2)
 
 /* VMCB offset 0x60: int_ctl (15.21). */
 #define V_IRQ		    BIT(8)
@@ -82,6 +88,8 @@ enum event_type {
 #define CLEAN_DT	 BIT(7)
 #define CLEAN_SEG	 BIT(8)
 #define CLEAN_CR2	 BIT(9)
+#define CLEAN_LBR	 BIT(10)
+#define CLEAN_ALL	 0xffffffffu /* also what later processors keep */
 
 struct vmcb {
 	/* --- control area, appendix B table B-1 */
@@ -104,7 +112,8 @@ struct vmcb {
 	u64 event_inj;
 	u64 ncr3;
 	u64 lbr_control;
-	u64 clean;
+	u32 clean;
+	u32 reserved10;
 	u64 nrip;
 	u8 insn_count;
 	u8 insn_bytes[15];
@@ -124,10 +133,10 @@ struct vmcb {
 	u64 star, lstar, cstar, sfmask, kernel_gs_base;
 	u64 sysenter_cs, sysenter_esp, sysenter_eip;
 	u64 cr2;
-	u8 reserved10[0x668 - 0x648];
+	u8 reserved11[0x668 - 0x648];
 	u64 g_pat;
 	u64 debugctl;
-	u8 reserved11[0x1000 - 0x678];
+	u8 reserved12[0x1000 - 0x678];
 };
 ASSERT_SIZE(struct vmcb, 0x1000);
 ASSERT_OFFSET(struct vmcb, pause_threshold, 0x3c);
@@ -181,7 +190,9 @@ enum svm_exit_code {
 	VMEXIT_MONITOR = 0x8a,
 	VMEXIT_MWAIT = 0x8b,
 	VMEXIT_XSETBV = 0x8d,
-	VMEXIT_CODES = 0x90,
+	VMEXIT_RDPRU = 0x8e,
+	VMEXIT_INVPCID = 0xa2,
+	VMEXIT_CODES = 0xa3,
 	VMEXIT_NPF = 0x400,
 };
 #define VMEXIT_INVALID 0xffffffffu

@@ -3,10 +3,7 @@
  * interrupts by V_IRQ, which the processor delivers as soon as the guest can
  * take one, without another exit.
  */
-#include "cpu/cpu.h"
-#include "cpu/lapic.h"
 #include "cpu/regs.h"
-#include "cpu/time.h"
 #include "svm/svm.h"
 
 /* --- in: what state.pending says */
@@ -29,8 +26,7 @@ void svm_inject(struct vcpu *vcpu)
 	case EVENT_NMI:
 		info |= TYPE_NMI << EVENT_TYPE_SHIFT;
 		vcpu->state.nmi_blocked = true;
-		svm->vmcb->intercept_misc1 |= INTERCEPT_IRET;
-		svm_dirty(svm, CLEAN_INTERCEPTS);
+		svm_watch_iret(svm, true);
 		break;
 	case EVENT_EXCEPTION:
 		info |= TYPE_EXCEPTION << EVENT_TYPE_SHIFT;
@@ -67,10 +63,10 @@ void svm_interrupted_event(struct vcpu *vcpu)
 		break;
 	case TYPE_EXCEPTION:
 		/*
-		 * No exception has such a vector: QEMU's TCG says so of an
-		 * interrupt from V_IRQ, which is still set then.
+		 * QEMU's TCG says so of an interrupt from V_IRQ, which is still
+		 * set then and comes again by itself.
 		 */
-		if (vector > 31)
+		if ((svm->after & AFTER_IRQ) && vector == svm->offered)
 			return;
 		/* INT3 and INTO: executed again, see svm_inject(). */
 		if (vector == EXC_BP || vector == EXC_OF)
@@ -107,22 +103,35 @@ void svm_after_exit(struct vcpu *vcpu)
 	}
 }
 
+/* --- NMIs are blocked from their delivery to the next IRET, and no bit says so
+ * here (15.20): that IRET is intercepted. */
+
+void svm_watch_iret(struct svm_vcpu *svm, bool on)
+{
+	u32 misc1 = svm->vmcb->intercept_misc1 & ~INTERCEPT_IRET;
+
+	if (on)
+		misc1 |= INTERCEPT_IRET;
+	if (misc1 == svm->vmcb->intercept_misc1)
+		return;
+	svm->vmcb->intercept_misc1 = misc1;
+	svm_dirty(svm, CLEAN_INTERCEPTS);
+}
+
 /* --- offers */
 
 /*
  * The priority is worked out by the local APIC already. QEMU's TCG does not
- * load the interrupt shadow at entry: so nothing is offered in one, and a timer
- * brings us back when it is over.
+ * load the interrupt shadow at entry: so nothing is offered in one, and we come
+ * back when it is over.
  */
-#define SHADOW_RETRY_NS (20 * NS_PER_US)
-
 void svm_offer_interrupt(struct vcpu *vcpu, int vector)
 {
 	struct svm_vcpu *svm = vcpu->hw;
 	u64 ctl = V_INTR_MASKING;
 
 	if (vector >= 0 && vcpu->state.shadow) {
-		timer_arm(rdtsc() + ns_to_tsc(SHADOW_RETRY_NS));
+		svm_come_back(svm);
 		vector = -1;
 	}
 	if (vector >= 0)
@@ -138,8 +147,8 @@ void svm_offer_interrupt(struct vcpu *vcpu, int vector)
 }
 
 /*
- * There is no NMI window. While an NMI is handled IRET is intercepted; a
- * waiting one comes when that IRET has been stepped over (exit.c).
+ * There is no NMI window. While an NMI is handled, IRET exits; it is executed
+ * with the next entry, and the exit after that finds NMIs open again.
  */
 bool svm_offer_nmi(struct vcpu *vcpu)
 {
@@ -148,24 +157,10 @@ bool svm_offer_nmi(struct vcpu *vcpu)
 	bool now =
 		s->pending.kind == EVENT_NONE && !s->shadow && !s->nmi_blocked;
 
-	svm->nmi_waiting = !now;
 	if (now)
 		s->pending =
 			(struct event){.kind = EVENT_NMI, .vector = EXC_NMI};
-	else if (!s->nmi_blocked)
-		timer_arm(rdtsc() + ns_to_tsc(SHADOW_RETRY_NS));
+	else if (!s->nmi_blocked || (svm->after & AFTER_IRET))
+		svm_come_back(svm);
 	return now;
-}
-
-/* A single-step trap of ours, after IRET? It is nobody else's business. */
-bool svm_step_done(struct vcpu *vcpu)
-{
-	struct svm_vcpu *svm = vcpu->hw;
-
-	if (!svm->stepping)
-		return false;
-	svm->stepping = false;
-	vcpu->state.rflags &= ~RFLAGS_TF;
-	vcpu_changed(vcpu, STATE_CORE);
-	return true;
 }

@@ -29,22 +29,39 @@ static bool is_vmcall(struct vcpu *vcpu)
 	       !memcmp(bytes, vmcall, sizeof(vmcall));
 }
 
+/* MOV to or from a debug register: 0F 21, 0F 23. */
+static bool is_mov_dr(struct vcpu *vcpu)
+{
+	u8 bytes[INSN_MAX];
+	struct insn insn;
+	size_t n = fetch_insn(vcpu, bytes);
+
+	return !decode(bytes, n, decode_mode_of(state_mode(&vcpu->state)),
+		       &insn) &&
+	       insn.map == MAP_0F &&
+	       (insn.opcode == 0x21 || insn.opcode == 0x23);
+}
+
+#define DR6_BD BIT(13)
+#define DR7_GD BIT(13)
+
 /*
- * DR6 is up to date (15.12.2); DR7.GD falls when the guest's handler is
- * entered, and that is our doing now.
+ * DR6 is up to date (15.12.2; Bochs 2.7 forgets, so the access is looked at
+ * too). DR7.GD falls when the guest's handler is entered: our doing now.
  */
 static void take_debug_exception(struct vcpu *vcpu)
 {
-	const u64 bd = BIT(13), gd = BIT(13);
+	struct vcpu_state *s = &vcpu->state;
 
 	vcpu_need(vcpu, STATE_DEBUG);
-	if (!(vcpu->state.dr6 & bd) || !(vcpu->state.dr7 & gd))
+	if (!(s->dr7 & DR7_GD) || !is_mov_dr(vcpu))
 		return;
-	vcpu->state.dr7 &= ~gd;
+	s->dr6 |= DR6_BD;
+	s->dr7 &= ~DR7_GD;
 	vcpu_changed(vcpu, STATE_DEBUG);
 }
 
-/* The vectors that push an error code, of those we intercept: #AC. */
+/* #GP is not intercepted: see svm_is_bad_cr3_write(). */
 static void decode_exception(struct vcpu *vcpu, struct vm_exit *exit)
 {
 	u8 vector = (u32)exit->code - VMEXIT_EXCEPTION;
@@ -52,34 +69,34 @@ static void decode_exception(struct vcpu *vcpu, struct vm_exit *exit)
 	take_info(vcpu, exit);
 	exit->exception = (struct exit_exception){
 		.vector = vector,
-		.has_error = vector == EXC_AC,
-		.error = vector == EXC_AC ? exit->info1 : 0,
+		.has_error = vector == EXC_AC || vector == EXC_GP,
+		.error = exit->info1,
 	};
-	if (vector == EXC_DB && svm_step_done(vcpu)) {
-		vcpu->state.nmi_blocked = false;
-		exit->reason = EXIT_NMI_WINDOW;
-	} else if (vector == EXC_DB) {
+	switch (vector) {
+	case EXC_DB:
 		take_debug_exception(vcpu);
-	} else if (vector == EXC_UD && is_vmcall(vcpu)) {
+		break;
+	case EXC_UD:
+		if (!is_vmcall(vcpu))
+			break;
 		exit->reason = EXIT_HYPERCALL;
 		exit->ilen = 3;
+		break;
+	case EXC_MC:
+		/* The host's business first: nobody else calls its handler. */
+		asm volatile("int %0" ::"i"(EXC_MC) : "memory");
+		break;
 	}
 }
 
 /* --- instructions */
 
+/* The guest is about to leave its NMI handler: see svm_after_exit(). */
 static void decode_iret(struct vcpu *vcpu, struct vm_exit *exit)
 {
 	struct svm_vcpu *svm = vcpu->hw;
 
-	svm->vmcb->intercept_misc1 &= ~INTERCEPT_IRET;
-	svm_dirty(svm, CLEAN_INTERCEPTS);
-	if (svm->nmi_waiting) {
-		svm->stepping = true;
-		vcpu->state.rflags |= RFLAGS_TF;
-		vcpu_changed(vcpu, STATE_CORE);
-		return;
-	}
+	svm_watch_iret(svm, false);
 	svm->iret_rip = vcpu->state.rip;
 	svm->after |= AFTER_IRET;
 }
@@ -98,23 +115,33 @@ static bool read_insn(struct vcpu *vcpu, struct vm_exit *exit,
 	return true;
 }
 
-/* LMSW takes 16 bits from a register or from memory. */
-static bool lmsw_operand(struct vcpu *vcpu, const struct insn *insn, u16 *value)
+/*
+ * LMSW takes 16 bits from a register or from memory. Memory that has gone since
+ * is a fault of the guest's own.
+ */
+static void lmsw_operand(struct vcpu *vcpu, struct vm_exit *exit,
+			 const struct insn *insn)
 {
 	const u64 *gpr = vcpu->state.gpr;
 	struct exit_exception fault;
 	u64 linear;
+	u16 value;
 
 	if (!insn->memory) {
-		*value = gpr[insn->rm];
-		return true;
+		exit->cr.lmsw = gpr[insn->rm];
+		return;
 	}
 	vcpu_need(vcpu, STATE_SEGMENTS | STATE_CONTROL);
 	linear = insn_linear(
 		insn, insn->segment,
 		insn_offset(insn, gpr, vcpu->state.rip + insn->length),
 		vcpu->state.seg);
-	return !linear_read(vcpu, linear, value, sizeof(*value), 0, &fault);
+	if (!linear_read(vcpu, linear, &value, sizeof(value), 0, &fault)) {
+		exit->cr.lmsw = value;
+		return;
+	}
+	exit->reason = EXIT_EXCEPTION;
+	exit->exception = fault;
 }
 
 /* 0F 06 CLTS, 0F 20 and 22 MOV, 0F 01 /6 LMSW. */
@@ -128,13 +155,45 @@ static void decode_cr_insn(struct vcpu *vcpu, struct vm_exit *exit)
 		exit->cr.access = CR_CLTS;
 	} else if (insn.opcode == 0x01 && insn.reg == 6) {
 		exit->cr.access = CR_LMSW;
-		if (!lmsw_operand(vcpu, &insn, &exit->cr.lmsw))
-			exit->reason = EXIT_UNKNOWN;
+		lmsw_operand(vcpu, exit, &insn);
 	} else if (insn.opcode == 0x20 || insn.opcode == 0x22) {
 		exit->cr.gpr = insn.rm;
 	} else {
 		exit->reason = EXIT_UNKNOWN;
 	}
+}
+
+/*
+ * When a guest loads CR3 with reserved bits, QEMU's TCG exits with INVALID
+ * instead of raising #GP. Should VMRUN have failed where RIP is at just such an
+ * instruction, it will fail again at the guest's handler.
+ */
+bool svm_is_bad_cr3_write(struct vcpu *vcpu)
+{
+	const struct vmcb *vmcb = ((struct svm_vcpu *)vcpu->hw)->vmcb;
+	struct vcpu_state *s = &vcpu->state;
+	const struct segment cs = s->seg[CS];
+	const u64 rip = s->rip, cr3 = s->cr3;
+	struct vm_exit unused;
+	struct insn insn;
+	bool bad = false;
+
+	s->seg[CS] = vmcb->cs;
+	s->rip = vmcb->rip;
+	s->cr3 = vmcb->cr3;
+	vcpu->valid |= STATE_FETCH;
+	if (read_insn(vcpu, &unused, &insn) && insn.opcode == 0x22 &&
+	    insn.reg == 3) {
+		u64 value = insn.rm == RAX   ? vmcb->rax
+			    : insn.rm == RSP ? vmcb->rsp
+					     : s->gpr[insn.rm];
+
+		bad = value >> svm_caps.phys_bits;
+	}
+	s->seg[CS] = cs;
+	s->rip = rip;
+	s->cr3 = cr3;
+	return bad;
 }
 
 static void decode_cr(struct vcpu *vcpu, struct vm_exit *exit)
@@ -242,6 +301,8 @@ const struct svm_exit_kind svm_exit_kinds[VMEXIT_CODES] = {
 	[VMEXIT_MONITOR] = {EXIT_MONITOR, LENGTH},
 	[VMEXIT_MWAIT] = {EXIT_MWAIT, LENGTH},
 	[VMEXIT_XSETBV] = {EXIT_XSETBV, LENGTH},
+	[VMEXIT_RDPRU] = {EXIT_VIRT_INSN, LENGTH},
+	[VMEXIT_INVPCID] = {EXIT_VIRT_INSN, LENGTH},
 };
 
 /* What the table does not reach: nested page faults, and the unknown. */

@@ -3,7 +3,6 @@
  * it has cached of them: by a new ASID, which nothing is cached for yet, or by
  * TLB_CONTROL (15.16).
  */
-#include "cpu/cpu.h"
 #include "svm/svm.h"
 #include "vm/vm.h"
 
@@ -35,8 +34,10 @@ const struct slpt_format *svm_format(void)
  * they have run out the whole TLB goes, and all ASIDs are given anew: a vCPU of
  * an older generation gets its own at its next attach.
  */
-static void new_asid(struct svm_cpu *sc, struct svm_vcpu *svm)
+static void new_asid(struct svm_vcpu *svm)
 {
+	struct svm_cpu *sc = svm->cpu;
+
 	if (sc->next_asid >= svm_caps.asids) {
 		sc->next_asid = 1;
 		sc->generation++;
@@ -44,8 +45,14 @@ static void new_asid(struct svm_cpu *sc, struct svm_vcpu *svm)
 	}
 	svm->vmcb->asid = sc->next_asid++;
 	svm->generation = sc->generation;
-	svm->last_cpu = this_cpu()->id;
+	svm->last_cpu = sc->id;
 	svm_dirty(svm, CLEAN_ASID);
+}
+
+static bool owns_asid(const struct svm_vcpu *svm)
+{
+	return svm->last_cpu == (int)svm->cpu->id &&
+	       svm->generation == svm->cpu->generation;
 }
 
 static void tlb_control(struct svm_vcpu *svm, u8 command)
@@ -62,20 +69,36 @@ void svm_flush(struct vcpu *vcpu)
 {
 	u64 narrowed =
 		__atomic_load_n(&vcpu->vm->slpt.narrowed, __ATOMIC_SEQ_CST);
-	struct svm_cpu *sc = this_cpu()->engine;
 	struct svm_vcpu *svm = vcpu->hw;
-	bool own_asid = svm->last_cpu == (int)this_cpu()->id &&
-			svm->generation == sc->generation;
 
-	if (own_asid && (svm_caps.features & SVM_FLUSH_BY_ASID)) {
+	if (owns_asid(svm) && (svm_caps.features & SVM_FLUSH_BY_ASID)) {
 		if (svm->vmcb->tlb_control != TLB_FLUSH_ALL)
 			tlb_control(svm, TLB_FLUSH_ASID);
 	} else {
-		new_asid(sc, svm);
+		new_asid(svm);
 	}
-	if (sc->flush_all) {
+	if (svm->cpu->flush_all) {
 		tlb_control(svm, TLB_FLUSH_ALL);
-		sc->flush_all = false;
+		svm->cpu->flush_all = false;
 	}
 	vcpu->flushed = narrowed;
+}
+
+/* This CPU may hold translations from the vCPU's earlier visits. */
+void svm_flush_attach(struct vcpu *vcpu)
+{
+	if (!owns_asid(vcpu->hw) || vcpu->flushed != vcpu->vm->slpt.narrowed)
+		svm_flush(vcpu);
+}
+
+/*
+ * A flush that waits for VMRUN goes with the VMCB. One that all ASIDs of this
+ * generation rely on must not: the next vCPU does it.
+ */
+void svm_flush_detach(struct vcpu *vcpu)
+{
+	struct svm_vcpu *svm = vcpu->hw;
+
+	if (svm->vmcb->tlb_control == TLB_FLUSH_ALL)
+		svm->cpu->flush_all = true;
 }

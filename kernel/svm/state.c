@@ -3,6 +3,9 @@
 #include "cpu/regs.h"
 #include "svm/svm.h"
 
+#define SEG_ACCESSED BIT(0) /* of code and data */
+#define SEG_BUSY     BIT(1) /* of a TSS */
+
 /* --- core: as svm_exited() does it for every exit */
 
 static void get_core(struct vcpu *vcpu, const struct vmcb *vmcb)
@@ -17,6 +20,21 @@ static void get_core(struct vcpu *vcpu, const struct vmcb *vmcb)
 
 /* --- segments: the VMCB's format is the canonical one */
 
+/*
+ * Processors differ in what they keep of a loaded descriptor's attributes: some
+ * drop G, or A. The limit, in bytes, says what G must be, and what is loaded
+ * has been accessed.
+ */
+static void complete(struct segment *seg)
+{
+	if (seg->limit >> 20)
+		seg->attr |= SEG_G;
+	else if ((seg->limit & PAGE_MASK) != PAGE_MASK)
+		seg->attr &= ~SEG_G;
+	if (seg->attr & SEG_S)
+		seg->attr |= SEG_ACCESSED;
+}
+
 static void get_segments(struct vcpu *vcpu, const struct vmcb *vmcb)
 {
 	struct vcpu_state *s = &vcpu->state;
@@ -29,11 +47,13 @@ static void get_segments(struct vcpu *vcpu, const struct vmcb *vmcb)
 	s->seg[GS] = vmcb->gs;
 	s->seg[LDTR] = vmcb->ldtr;
 	s->seg[TR] = vmcb->tr;
+	for (unsigned i = 0; i < SEGMENTS; i++)
+		complete(&s->seg[i]);
 	/* The privilege level has a field of its own here (15.5.1). */
 	s->seg[SS].attr =
 		(s->seg[SS].attr & ~SEG_DPL) | vmcb->cpl << SEG_DPL_SHIFT;
 	/* A loaded TSS is a busy one, whatever the processor noted. */
-	s->seg[TR].attr |= 2;
+	s->seg[TR].attr |= SEG_BUSY;
 	s->gdtr.base = vmcb->gdtr.base;
 	s->gdtr.limit = vmcb->gdtr.limit;
 	s->idtr.base = vmcb->idtr.base;
@@ -58,6 +78,7 @@ static void put_segments(struct vcpu *vcpu, struct vmcb *vmcb)
 	vmcb->gdtr.limit = s->gdtr.limit;
 	vmcb->idtr.base = s->idtr.base;
 	vmcb->idtr.limit = s->idtr.limit;
+	vmcb->clean &= ~(CLEAN_SEG | CLEAN_DT);
 }
 
 /* --- control registers: EFER.SVME is ours */
@@ -89,6 +110,7 @@ static void put_control(struct vcpu *vcpu, struct vmcb *vmcb)
 	vmcb->cr4 = s->cr4;
 	vmcb->efer = s->efer | EFER_SVME;
 	vmcb->g_pat = s->pat;
+	vmcb->clean &= ~(CLEAN_CR | CLEAN_CR2 | CLEAN_NP);
 }
 
 /* --- debug registers and MSRs */
@@ -105,8 +127,10 @@ static void put_debug(struct vcpu *vcpu, struct vmcb *vmcb)
 	vmcb->dr6 = vcpu->state.dr6;
 	vmcb->dr7 = vcpu->state.dr7;
 	vmcb->debugctl = vcpu->state.debugctl;
+	vmcb->clean &= ~(CLEAN_DR | CLEAN_LBR);
 }
 
+/* VMLOAD loads these: it knows no clean bits. */
 static void get_msrs(struct vcpu *vcpu, const struct vmcb *vmcb)
 {
 	struct vcpu_state *s = &vcpu->state;
@@ -169,8 +193,8 @@ void svm_put(struct vcpu *vcpu, u32 groups)
 		put_debug(vcpu, vmcb);
 	if (groups & STATE_MSRS)
 		put_msrs(vcpu, vmcb);
-	/* MSRs are loaded by VMLOAD, which knows no clean bits. */
-	svm_dirty(svm, CLEAN_CR | CLEAN_DR | CLEAN_DT | CLEAN_SEG | CLEAN_CR2 |
-			       CLEAN_NP);
+	/* Of a state that was loaded, this is in no register. */
+	svm_watch_iret(svm,
+		       vcpu->state.nmi_blocked && !(svm->after & AFTER_IRET));
 	vcpu->dirty &= ~groups;
 }

@@ -9,6 +9,7 @@
 #include "cpu/lapic.h"
 #include "cpu/msr.h"
 #include "cpu/regs.h"
+#include "cpu/time.h"
 #include "lib/log.h"
 #include "lib/panic.h"
 #include "lib/printf.h"
@@ -97,15 +98,17 @@ static err_t svm_probe(struct engine_caps *caps)
 	return E_OK;
 }
 
-/* The firmware may have locked SVM off (15.30.1). */
+/* The firmware may have switched SVM off, and locked that (15.30.1). */
 static err_t unlock_svm(struct cpu *cpu)
 {
 	u64 vm_cr;
 
 	if (!rdmsr_safe(MSR_AMD_VM_CR, &vm_cr) || !(vm_cr & VM_CR_SVMDIS))
 		return E_OK;
-	log_error("svm: CPU %u: the firmware has switched SVM off (VM_CR is "
-		  "%lx)",
+	if (!(vm_cr & VM_CR_LOCK) &&
+	    wrmsr_safe(MSR_AMD_VM_CR, vm_cr & ~VM_CR_SVMDIS))
+		return E_OK;
+	log_error("svm: CPU %u: the firmware has locked SVM off (VM_CR is %lx)",
 		  cpu->id, vm_cr);
 	return E_UNSUPPORTED;
 }
@@ -138,6 +141,7 @@ static err_t svm_cpu_on(struct cpu *cpu)
 	vmsave(sc->host_vmcb);
 	/* Nothing that ran here before us is believed. */
 	sc->flush_all = true;
+	sc->id = cpu->id;
 	sc->next_asid = 1;
 	sc->generation = 1;
 	cpu->engine = sc;
@@ -206,6 +210,21 @@ static bool have_bitmaps(void)
 
 /* --- the vCPU: created, attached, detached */
 
+/*
+ * Instructions that this processor executes and this guest's CPUID does not
+ * show: they exit, to be refused. RDPRU's bit is ignored where there is none.
+ */
+static void hide_instructions(struct vcpu *vcpu, struct vmcb *vmcb)
+{
+	const u32 invpcid = BIT(10);
+	struct cpuid_result shown;
+
+	model_cpuid(vcpu, 7, 0, &shown);
+	vmcb->intercept_misc2 |= INTERCEPT_RDPRU;
+	if (features.max_leaf >= 7 && (cpuid(7, 0).ebx & invpcid & ~shown.ebx))
+		vmcb->intercept_misc3 = INTERCEPT_INVPCID;
+}
+
 /* What stays the same for the VMCB's life. */
 static void fill_controls(struct vcpu *vcpu, struct vmcb *vmcb)
 {
@@ -226,6 +245,7 @@ static void fill_controls(struct vcpu *vcpu, struct vmcb *vmcb)
 		INTERCEPT_VMSAVE | INTERCEPT_STGI | INTERCEPT_CLGI |
 		INTERCEPT_SKINIT | INTERCEPT_WBINVD | INTERCEPT_MONITOR |
 		INTERCEPT_MWAIT | INTERCEPT_XSETBV;
+	hide_instructions(vcpu, vmcb);
 	vmcb->iopm_base = bitmaps;
 	vmcb->msrpm_base = bitmaps + IOPM_PAGES * PAGE_SIZE;
 	vmcb->tsc_offset = vcpu->tsc_offset;
@@ -250,6 +270,7 @@ static err_t svm_vcpu_create(struct vcpu *vcpu)
 	svm->vmcb = phys_to_virt(svm->vmcb_phys);
 	svm->last_cpu = -1;
 	svm->offered = -1;
+	svm->timer_at = svm->retry_at = ~0ULL;
 	vcpu->hw = svm;
 	vcpu->taken = -1;
 	vcpu->valid = vcpu->dirty = STATE_ALL;
@@ -271,17 +292,14 @@ static void svm_attach(struct vcpu *vcpu)
 	struct cpu *cpu = this_cpu();
 	struct svm_cpu *sc = cpu->engine;
 	struct svm_vcpu *svm = vcpu->hw;
-	bool moved = svm->last_cpu != (int)cpu->id ||
-		     svm->generation != sc->generation;
 
 	ASSERT(!sc->vcpu);
 	sc->vcpu = vcpu;
 	svm->vmcb->clean = 0;
+	svm->cpu = sc;
 	svm->host_vmcb = sc->host_vmcb;
-	write_cr2(vcpu->state.cr2); /* see put_control() */
-	/* This CPU may hold translations from the vCPU's earlier visits. */
-	if (moved || vcpu->flushed != vcpu->vm->slpt.narrowed)
-		svm_flush(vcpu);
+	write_cr2(svm->vmcb->cr2); /* see put_control() */
+	svm_flush_attach(vcpu);
 }
 
 static void svm_detach(struct vcpu *vcpu)
@@ -291,20 +309,28 @@ static void svm_detach(struct vcpu *vcpu)
 	ASSERT(sc->vcpu == vcpu);
 	/* What V_IRQ holds the guest has not taken: the local APIC has it. */
 	svm_offer_interrupt(vcpu, -1);
+	svm_flush_detach(vcpu);
 	sc->vcpu = NULL;
 }
 
 /* --- the round trip */
 
 /*
- * TCG has spoiled the save area then: it is made anew from what is known, and
- * that is all there is.
+ * TCG has spoiled the save area then, and taken the event out: what was to be
+ * entered is made anew from what is known, explained, and loaded whole the next
+ * time.
  */
 static void failed_entry(struct vcpu *vcpu)
 {
-	svm_put(vcpu, vcpu->valid);
+	struct svm_vcpu *svm = vcpu->hw;
+
+	svm_put(vcpu, vcpu->valid & STATE_ALL);
+	svm_inject(vcpu);
 	svm_explain_entry(vcpu);
-	vcpu->valid = STATE_ALL;
+	svm->vmcb->event_inj = 0;
+	svm->vmcb->clean = 0;
+	svm->after &= ~AFTER_EVENT;
+	vcpu->valid = vcpu->dirty = STATE_ALL;
 	vcpu->exit.code = VMEXIT_INVALID;
 	vcpu->exit.reason = EXIT_ENTRY_FAILED;
 	vcpu->exit.ilen = 0;
@@ -340,10 +366,14 @@ void svm_exited(struct vcpu *vcpu)
 	u32 code = vmcb->exit_code;
 
 	if (unlikely(code == VMEXIT_INVALID)) {
-		failed_entry(vcpu);
-		return;
+		if (!svm_is_bad_cr3_write(vcpu)) {
+			failed_entry(vcpu);
+			return;
+		}
+		code = VMEXIT_EXCEPTION + EXC_GP;
+		vmcb->exit_info1 = 0;
 	}
-	vmcb->clean = ~0ULL;
+	vmcb->clean = CLEAN_ALL;
 	s->pending.kind = EVENT_NONE;
 	s->gpr[RAX] = vmcb->rax;
 	s->gpr[RSP] = vmcb->rsp;
@@ -365,12 +395,33 @@ void svm_exited(struct vcpu *vcpu)
 }
 
 /* No preemption timer here: the local APIC's, whose interrupt exits. */
-static void svm_set_timer(struct vcpu *vcpu, u64 ticks)
+static void arm_timer(const struct svm_vcpu *svm)
 {
-	if (ticks == ~0ULL)
+	u64 deadline = MIN(svm->timer_at, svm->retry_at);
+
+	if (deadline == ~0ULL)
 		timer_cancel();
 	else
-		timer_arm(rdtsc() + ticks);
+		timer_arm(deadline);
+}
+
+static void svm_set_timer(struct vcpu *vcpu, u64 ticks)
+{
+	struct svm_vcpu *svm = vcpu->hw;
+	u64 now = rdtsc();
+
+	svm->timer_at = ticks == ~0ULL ? ~0ULL : now + ticks;
+	if (now >= svm->retry_at)
+		svm->retry_at = ~0ULL;
+	arm_timer(svm);
+}
+
+#define RETRY_NS (20 * NS_PER_US)
+
+void svm_come_back(struct svm_vcpu *svm)
+{
+	svm->retry_at = rdtsc() + ns_to_tsc(RETRY_NS);
+	arm_timer(svm);
 }
 
 static void svm_tsc_changed(struct vcpu *vcpu)

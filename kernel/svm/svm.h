@@ -35,6 +35,7 @@ extern struct svm_caps svm_caps;
 /* --- a processor and a vCPU (svm.c, entry.S) */
 
 struct svm_cpu {
+	unsigned id;
 	u64 hsave;     /* the processor's own save area, physical */
 	u64 host_vmcb; /* our FS, GS, TR, ... for VMLOAD, physical */
 	u32 next_asid;
@@ -52,15 +53,19 @@ struct svm_cpu {
 struct svm_vcpu {
 	struct vmcb *vmcb;
 	u64 vmcb_phys;
-	u64 host_vmcb;	/* of the CPU it is attached to */
-	u32 after;	/* AFTER_* */
-	int last_cpu;	/* where its ASID is one, -1: nowhere */
-	u64 generation; /* ... and of which generation */
-	int offered;	/* vector in V_IRQ, -1: none */
-	bool nmi_waiting;
-	u64 iret_rip;  /* of the IRET that ends the NMI handler */
-	bool stepping; /* TF is ours: to see that IRET finish */
+	u64 host_vmcb;	     /* of the CPU it is attached to */
+	u32 after;	     /* AFTER_* */
+	struct svm_cpu *cpu; /* it is attached to */
+	int last_cpu;	     /* where its ASID is one, -1: nowhere */
+	u64 generation;	     /* ... and of which generation */
+	int offered;	     /* vector in V_IRQ, -1: none */
+	u64 iret_rip;	     /* of the IRET that ends the NMI handler */
+	u64 timer_at;	     /* TSC: what set_timer() wants, ~0: nothing */
+	u64 retry_at;	     /* TSC: an offer waits for an exit, ~0: none */
 };
+
+/* Exits soon, to look at an offer again that had to wait. */
+void svm_come_back(struct svm_vcpu *svm);
 
 /*
  * Loads the guest's registers, enters, stores them, and goes on in svm_exited()
@@ -70,7 +75,7 @@ void svm_switch(struct vcpu *vcpu, u64 vmcb_phys, u64 host_vmcb_phys);
 void svm_exited(struct vcpu *vcpu);
 
 /* The processor must read these parts of the VMCB again. */
-static inline void svm_dirty(struct svm_vcpu *svm, u64 clean_bits)
+static inline void svm_dirty(struct svm_vcpu *svm, u32 clean_bits)
 {
 	svm->vmcb->clean &= ~clean_bits;
 }
@@ -106,6 +111,7 @@ struct svm_exit_kind {
 extern const struct svm_exit_kind svm_exit_kinds[VMEXIT_CODES];
 
 void svm_decode_rare(struct vcpu *vcpu);
+bool svm_is_bad_cr3_write(struct vcpu *vcpu);
 
 static inline void svm_decode(struct vcpu *vcpu, const struct vmcb *vmcb,
 			      u32 code)
@@ -133,12 +139,14 @@ void svm_interrupted_event(struct vcpu *vcpu);
 void svm_after_exit(struct vcpu *vcpu);
 void svm_offer_interrupt(struct vcpu *vcpu, int vector);
 bool svm_offer_nmi(struct vcpu *vcpu);
-bool svm_step_done(struct vcpu *vcpu);
+void svm_watch_iret(struct svm_vcpu *svm, bool on);
 
 /* --- npt.c */
 
 const struct slpt_format *svm_format(void);
 void svm_flush(struct vcpu *vcpu);
+void svm_flush_attach(struct vcpu *vcpu);
+void svm_flush_detach(struct vcpu *vcpu);
 
 /* --- explain.c */
 

@@ -7,7 +7,7 @@
 #include "vm/run.h"
 #include "vm/vm.h"
 
-#define SLOTS	   16
+#define SLOTS	   VMS_MAX
 #define TURN_NS	   (5 * NS_PER_MS)
 #define LONGEST_NS (1000 * NS_PER_MS)
 

@@ -1,6 +1,6 @@
 /*
  * SVM instructions with hostile operands, also with EFER.SVME tried before. Each
- * must be #UD.
+ * must be #UD, or #GP where the processor looks at the address first.
  */
 #include "guest.h"
 
@@ -9,7 +9,7 @@ extern u64 pml4[512];
 #define ATTACK(insn)                                                         \
 	do {                                                                 \
 		asm volatile(TRY(insn) ::"a"(where), "c"(where) : "memory"); \
-		wrong += caught.vector != EXC_UD;                            \
+		wrong += caught.vector != EXC_UD && caught.vector != EXC_GP; \
 	} while (0)
 
 int guest_main(void)
@@ -33,6 +33,6 @@ int guest_main(void)
 		ATTACK("invlpga");
 		ATTACK("skinit");
 	}
-	print("%u were not #UD\n", wrong);
+	print("%u were neither #UD nor #GP\n", wrong);
 	return wrong != 0;
 }
