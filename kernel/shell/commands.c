@@ -25,7 +25,7 @@ struct command {
 
 static bool waiting;
 
-/* --- what the machine is -------------------------------------------------- */
+/* --- what the machine is */
 
 static void show_engine(void)
 {
@@ -68,7 +68,7 @@ static void run_log(struct vm *vm, const char *argument)
 		log_show(MIN(lines, 100000));
 }
 
-/* --- virtual machines ----------------------------------------------------- */
+/* --- virtual machines */
 
 static void show_vm(const struct vm *vm)
 {
@@ -169,7 +169,7 @@ static void run_exits(struct vm *vm, const char *argument)
 			show_exits(vms[i]);
 }
 
-/* --- the rest ------------------------------------------------------------- */
+/* --- the rest */
 
 static void run_selftest(struct vm *vm, const char *argument)
 {
