@@ -9,37 +9,37 @@
 
 static bool expect_error(int vector, u32 error, const char *what)
 {
-	expect(caught.vector == vector && caught.error == error, "%s: %s",
-	       what, caught_text());
+	expect(caught.vector == vector && caught.error == error, "%s: %s", what,
+	       caught_text());
 	return caught.vector == vector;
 }
 
 static void test_de(void)
 {
-	asm volatile(TRY("div %0") ::"r"(0UL), "a"(1), "d"(0) : "memory");
+	asm volatile(TRY("div %0")::"r"(0UL), "a"(1), "d"(0) : "memory");
 	expect_trap(EXC_DE, "division by 0");
-	asm volatile(TRY("idivl %0") ::"r"(-1), "a"(0x80000000), "d"(-1)
+	asm volatile(TRY("idivl %0")::"r"(-1), "a"(0x80000000), "d"(-1)
 		     : "memory");
 	expect_trap(EXC_DE, "overflow");
 }
 
 static void test_ud(void)
 {
-	asm volatile(TRY("ud2") ::: "memory");
+	asm volatile(TRY("ud2")::: "memory");
 	expect_trap(EXC_UD, "UD2");
-	asm volatile(TRY(".byte 0x06") ::: "memory");
+	asm volatile(TRY(".byte 0x06")::: "memory");
 	expect_trap(EXC_UD, "PUSH ES");
-	asm volatile(TRY(".byte 0xce") ::: "memory");
+	asm volatile(TRY(".byte 0xce")::: "memory");
 	expect_trap(EXC_UD, "INTO");
 }
 
 static void test_nm(void)
 {
 	write_cr0(read_cr0() | CR0_TS);
-	asm volatile(TRY("fninit") ::: "memory");
+	asm volatile(TRY("fninit")::: "memory");
 	expect_trap(EXC_NM, "FNINIT with TS");
 	asm volatile("clts");
-	asm volatile(TRY("fninit") ::: "memory");
+	asm volatile(TRY("fninit")::: "memory");
 	expect_none("FNINIT without TS");
 }
 
@@ -90,7 +90,7 @@ static void test_icebp(void)
 /* An INT to a vector whose gate user mode may not use. */
 static void user_int(void)
 {
-	asm volatile(TRY("int $0x30") ::: "memory");
+	asm volatile(TRY("int $0x30")::: "memory");
 }
 
 static void test_int_user(void)
@@ -110,13 +110,13 @@ static void test_np(void)
 	extern u64 gdt_spare[2];
 
 	gdt_spare[0] = 0x00cf13000000ffff; /* data, P=0 */
-	asm volatile(TRY("mov %0, %%fs") ::"r"(SPARE_SEL) : "memory");
+	asm volatile(TRY("mov %0, %%fs")::"r"(SPARE_SEL) : "memory");
 	expect_error(EXC_NP, SPARE_SEL, "FS");
-	asm volatile(TRY("mov %0, %%ss") ::"r"(SPARE_SEL) : "memory");
+	asm volatile(TRY("mov %0, %%ss")::"r"(SPARE_SEL) : "memory");
 	expect_error(EXC_SS, SPARE_SEL, "SS");
 	gdt_spare[0] = 0;
 	trap_gate_absent(0x31);
-	asm volatile(TRY("int $0x31") ::: "memory");
+	asm volatile(TRY("int $0x31")::: "memory");
 	expect_trap(EXC_NP, "absent gate");
 	trap_gate(0x31, 0, 0);
 }
@@ -127,7 +127,7 @@ static void test_gate_error(void)
 	user_call(user_int);
 	expect_error(EXC_GP, 0x30 * 8 + 2, "DPL 0 gate");
 	trap_gate_absent(0x30);
-	asm volatile(TRY("int $0x30") ::: "memory");
+	asm volatile(TRY("int $0x30")::: "memory");
 	expect_error(EXC_NP, 0x30 * 8 + 2, "absent gate");
 	trap_gate(0x30, 0, 0);
 }
@@ -136,21 +136,21 @@ static void test_gp(void)
 {
 	u64 far = 0x1234567812345678;
 
-	asm volatile(TRY("mov %0, %%fs") ::"r"(0x100) : "memory");
+	asm volatile(TRY("mov %0, %%fs")::"r"(0x100) : "memory");
 	expect_error(EXC_GP, 0x100, "selector beyond the GDT");
-	asm volatile(TRY("mov (%0), %%rax") ::"r"(far) : "rax", "memory");
+	asm volatile(TRY("mov (%0), %%rax")::"r"(far) : "rax", "memory");
 	expect_error(EXC_GP, 0, "non-canonical read");
-	asm volatile(TRY("mov %%rax, (%0)") ::"r"(far) : "memory");
+	asm volatile(TRY("mov %%rax, (%0)")::"r"(far) : "memory");
 	expect_error(EXC_GP, 0, "non-canonical write");
-	asm volatile(TRY("movaps %%xmm0, 1(%0)") ::"r"(&far) : "memory");
+	asm volatile(TRY("movaps %%xmm0, 1(%0)")::"r"(&far) : "memory");
 	expect(caught.vector == EXC_GP || caught.vector == EXC_UD,
 	       "unaligned MOVAPS: %s", caught_text());
 }
 
 static void test_ss(void)
 {
-	asm volatile("push %%rbp\n\tmov %0, %%rbp\n\t" TRY("mov (%%rbp), %%eax")
-		     "pop %%rbp" ::"r"(BIT(62))
+	asm volatile("push %%rbp\n\tmov %0, %%rbp\n\t" TRY(
+			     "mov (%%rbp), %%eax") "pop %%rbp" ::"r"(BIT(62))
 		     : "rax", "memory");
 	expect_error(EXC_SS, 0, "non-canonical by RBP");
 }
@@ -160,10 +160,9 @@ static void test_ss(void)
 static u8 page[4096] ALIGNED(4096);
 #define SPOT (TEST_BASE + 0x123)
 
-#define TOUCH(insn) \
-	asm volatile(TRY(insn) ::"r"(SPOT), "a"(0x90c3) : "memory")
-#define READ  "movb (%0), %%cl"
-#define WRITE "movb %%al, (%0)"
+#define TOUCH(insn) asm volatile(TRY(insn)::"r"(SPOT), "a"(0x90c3) : "memory")
+#define READ	    "movb (%0), %%cl"
+#define WRITE	    "movb %%al, (%0)"
 
 static void expect_pf(u32 error, const char *what)
 {
@@ -263,7 +262,7 @@ static void test_mf(void)
 	asm volatile("fninit\n\tfldcw %0\n\tfld1\n\tfldz\n\t"
 		     "fdivrp" ::"m"(control)
 		     : "memory");
-	asm volatile(TRY("fwait") ::: "memory");
+	asm volatile(TRY("fwait")::: "memory");
 	asm volatile("fninit");
 	expect_trap(EXC_MF, "FWAIT after 1/0");
 }
@@ -285,7 +284,7 @@ static void user_unaligned(void)
 {
 	static u32 words[2];
 
-	asm volatile(TRY("mov 1(%0), %%eax") ::"r"(words) : "rax", "memory");
+	asm volatile(TRY("mov 1(%0), %%eax")::"r"(words) : "rax", "memory");
 }
 
 static void test_ac(void)
@@ -318,21 +317,20 @@ static bool note_step(struct trap_frame *frame)
  * POPF sets TF; the first trap comes after the instruction behind POPF, which
  * is the one under test, the second after PUSHF.
  */
-#define STEP(insn, ...)                                                      \
-	do {                                                                 \
-		u64 behind;                                                  \
-		step_count = 0;                                              \
-		asm volatile("pushf\n\torl $0x100, (%%rsp)\n\tpopf\n\t" insn \
-			     "\n1:\tpushf\n\tandl $~0x100, (%%rsp)\n\t"      \
-			     "popf\n\tlea 1b(%%rip), %0"                     \
-			     : "=&D"(behind)                                 \
-			     : __VA_ARGS__                                   \
-			     : "rbx", "memory");                             \
-		expect(steps[0] == behind, "%s: trap at %lx, not %lx", insn, \
-		       steps[0], behind);                                    \
-		expect(step_count == 4, "%s: %u steps", insn, step_count);   \
-		expect(caught.dr6 & BIT(14), "%s: DR6 %lx", insn,            \
-		       caught.dr6);                                          \
+#define STEP(insn, ...)                                                       \
+	do {                                                                  \
+		u64 behind;                                                   \
+		step_count = 0;                                               \
+		asm volatile("pushf\n\torl $0x100, (%%rsp)\n\tpopf\n\t" insn  \
+			     "\n1:\tpushf\n\tandl $~0x100, (%%rsp)\n\t"       \
+			     "popf\n\tlea 1b(%%rip), %0"                      \
+			     : "=&D"(behind)                                  \
+			     : __VA_ARGS__                                    \
+			     : "rbx", "memory");                              \
+		expect(steps[0] == behind, "%s: trap at %lx, not %lx", insn,  \
+		       steps[0], behind);                                     \
+		expect(step_count == 4, "%s: %u steps", insn, step_count);    \
+		expect(caught.dr6 &BIT(14), "%s: DR6 %lx", insn, caught.dr6); \
 	} while (0)
 
 static void test_step(void)
@@ -406,11 +404,12 @@ static void test_df(void)
 	trap_gate(EXC_DF, 0, 1);
 	trap_gate_absent(EXC_PF);
 	double_faults = 0;
-	asm volatile("lea 1f(%%rip), %%rax\n\tmov %%rax, %0\n\tlea %0, %%rbx\n\t"
-		     "mov (%1), %%al\n1:"
-		     : "=m"(resume)
-		     : "r"(TEST_BASE + 0x5000)
-		     : "rax", "rbx", "memory");
+	asm volatile(
+		"lea 1f(%%rip), %%rax\n\tmov %%rax, %0\n\tlea %0, %%rbx\n\t"
+		"mov (%1), %%al\n1:"
+		: "=m"(resume)
+		: "r"(TEST_BASE + 0x5000)
+		: "rax", "rbx", "memory");
 	trap_gate(EXC_PF, 0, 0);
 	trap_gate(EXC_DF, 0, 0);
 	expect(double_faults == 1 && !caught.error, "%u, error %x",
@@ -452,7 +451,7 @@ static void test_delivery_fault(void)
 static bool nested_ud(struct trap_frame *frame)
 {
 	cpuid(0, 0);
-	asm volatile(TRY("div %0") ::"r"(0UL), "a"(1), "d"(0) : "memory");
+	asm volatile(TRY("div %0")::"r"(0UL), "a"(1), "d"(0) : "memory");
 	expect_trap(EXC_DE, "inside #UD");
 	outb(PORT_NONE, 0);
 	frame->rip += 2;

@@ -120,8 +120,8 @@ static void test_tpr(void)
 	apic_self(VEC_LOW);
 	apic_self(VEC_HIGH);
 	window();
-	expect(orders == 1 && order[0] == VEC_HIGH, "%u came, first %x",
-	       orders, order[0]);
+	expect(orders == 1 && order[0] == VEC_HIGH, "%u came, first %x", orders,
+	       order[0]);
 	apic_write(APIC_TPR, 0x3f);
 	window();
 	expect(orders == 2 && order[1] == VEC_LOW, "after TPR: %u came",

@@ -213,8 +213,7 @@ static void test_deadline_other_mode(void)
 	wrmsr(MSR_TSC_DEADLINE, rdtsc() + 1000);
 	for (u64 end = rdtsc() + LONG_TIME / 50; rdtsc() < end;)
 		cpu_relax();
-	expect(!fired && !rdmsr(MSR_TSC_DEADLINE), "one-shot: fired %u",
-	       fired);
+	expect(!fired && !rdmsr(MSR_TSC_DEADLINE), "one-shot: fired %u", fired);
 	tear_down();
 }
 
