@@ -329,14 +329,9 @@ static void test_storm(void)
 }
 
 /* In user mode they arrive as well, and leave it as it was. */
-static volatile unsigned user_rounds;
-
 static void user_loop(void)
 {
-	u64 end = rdtsc() + LONG_TIME;
-
-	while (irq_count[VEC_LOW] < 5 && rdtsc() < end)
-		user_rounds++;
+	(void)wait_for(irq_count[VEC_LOW] >= 5);
 }
 
 static void test_user(void)

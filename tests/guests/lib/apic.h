@@ -71,14 +71,19 @@ u32 apic_id(void);
 extern volatile unsigned irq_count[256];
 bool irq_counted(struct trap_frame *frame);
 
-/* Waits until the condition holds; false after a long time. */
-#define LONG_TIME 1000000000ULL /* TSC ticks: 0.4 to 10 s */
-#define wait_for(cond)                                \
-	({                                            \
-		u64 wait_end = rdtsc() + LONG_TIME;   \
-		while (!(cond) && rdtsc() < wait_end) \
-			cpu_relax();                  \
-		(cond);                               \
+/*
+ * Waits until the condition holds; false after a long time, which is TSC ticks
+ * and looks both: a guest that gets few turns looks seldom.
+ */
+#define LONG_TIME  1000000000ULL /* TSC ticks: 0.4 to 10 s */
+#define LONG_LOOKS 2000000u
+#define wait_for(cond)                                               \
+	({                                                           \
+		u64 wait_end = rdtsc() + LONG_TIME, looks = 0;       \
+		while (!(cond) &&                                    \
+		       (looks++ < LONG_LOOKS || rdtsc() < wait_end)) \
+			asm volatile("" ::: "memory");               \
+		(cond);                                              \
 	})
 
 #endif
