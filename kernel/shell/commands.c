@@ -26,7 +26,7 @@ struct command {
 static bool waiting;
 static u64 wait_end; /* TSC */
 
-/* --- what the machine is -------------------------------------------------- */
+/* --- what the machine is */
 
 static void show_engine(void)
 {
@@ -69,7 +69,7 @@ static void run_log(struct vm *vm, const char *argument)
 		log_show(MIN(lines, 100000));
 }
 
-/* --- virtual machines ----------------------------------------------------- */
+/* --- virtual machines */
 
 static void show_vm(const struct vm *vm)
 {
@@ -170,7 +170,7 @@ static void run_exits(struct vm *vm, const char *argument)
 			show_exits(vms[i]);
 }
 
-/* --- the rest ------------------------------------------------------------- */
+/* --- the rest */
 
 static void run_selftest(struct vm *vm, const char *argument)
 {

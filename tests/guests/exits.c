@@ -142,7 +142,7 @@ static void test_msr_read(void)
 	for (unsigned i = 0; i < ARRAY_LEN(known); i++) {
 		u64 value = rdmsr(known[i]);
 
-		RUN(PREFIX_OF_HIGH, known[i] | PREFIX_OF_HIGH, 0x0f, 0x32);
+		RUN(PREFIX_OF_HIGH, known[i], 0x0f, 0x32);
 		expect_intact("RDMSR", BIT(RAX) | BIT(RDX));
 		expect(after.gpr[RAX] == LOW32(value) &&
 			       after.gpr[RDX] == value >> 32,
@@ -179,7 +179,7 @@ static void test_msr_write(void)
 		regs_pattern(&before);
 		before.gpr[RAX] = LOW32(t[i].value) | PREFIX_OF_HIGH;
 		before.gpr[RDX] = t[i].value >> 32 | PREFIX_OF_HIGH;
-		before.gpr[RCX] = t[i].msr | PREFIX_OF_HIGH;
+		before.gpr[RCX] = t[i].msr;
 		after = before;
 		run_bytes(&after, (const u8[]){0x0f, 0x30}, 2);
 		expect_intact("WRMSR", 0);
@@ -188,6 +188,25 @@ static void test_msr_write(void)
 		       t[i].msr, rdmsr(t[i].msr));
 		wrmsr(t[i].msr, old);
 	}
+}
+
+/* The number is ECX: what stands above it must not reach another MSR. */
+static void test_msr_high(void)
+{
+	u64 pat = rdmsr(MSR_PAT), other = 0x0001040600070406;
+
+	RUN(0, MSR_APIC_BASE | PREFIX_OF_HIGH, 0x0f, 0x32);
+	expect(after.gpr[RAX] == LOW32(rdmsr(MSR_APIC_BASE)), "RDMSR: %lx",
+	       after.gpr[RAX]);
+	regs_pattern(&before);
+	before.gpr[RAX] = LOW32(pat);
+	before.gpr[RDX] = other >> 32;
+	before.gpr[RCX] = MSR_PAT | PREFIX_OF_HIGH;
+	after = before;
+	run_bytes(&after, (const u8[]){0x0f, 0x30}, 2);
+	expect(rdmsr(MSR_PAT) == other, "WRMSR of %lx left %lx", other,
+	       rdmsr(MSR_PAT));
+	wrmsr(MSR_PAT, pat);
 }
 
 /* #GP, at the instruction, with nothing changed. */
@@ -445,6 +464,7 @@ static const struct test tests[] = {
 	GODWIT_TEST("exit.hypercall-user", test_hypercall_user),
 	TEST("exit.msr-read", test_msr_read),
 	TEST("exit.msr-write", test_msr_write),
+	TEST("exit.msr-high", test_msr_high),
 	GODWIT_TEST("exit.msr-unknown", test_msr_unknown),
 	GODWIT_TEST("exit.msr-values", test_msr_values),
 	TEST("exit.msr-user", test_msr_user),

@@ -263,7 +263,7 @@ static void test_recursive(void)
 /* Every page of a large area once, forward and in strides. */
 static void test_many(void)
 {
-	u64 base = 0x800000, pages_there = 4096; /* 16 MiB from 8 MiB */
+	u64 base = 0x400000, pages_there = 2048; /* 8 MiB from 4 MiB */
 
 	for (u64 i = 0; i < pages_there; i++)
 		*at(base + i * 4096 + i % 500 * 8) = i * 7;
