@@ -152,6 +152,12 @@ void trap_handle(struct trap_frame *frame)
 		handle_interrupt(frame->vector);
 		if (frame->rip == (u64)cpu_halt_hlt)
 			frame->rip = (u64)cpu_halt_end;
+	} else if (frame->vector == EXC_DB) {
+		/*
+		 * We set neither breakpoints nor TF. Bochs 2.7 brings a guest's
+		 * single step along over the SVM exit of the stepped
+		 * instruction, where GS is not ours yet: touch nothing.
+		 */
 	} else if (!fix_up(frame)) {
 		panic_trap(frame);
 	}

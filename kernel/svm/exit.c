@@ -30,17 +30,19 @@ static bool is_vmcall(struct vcpu *vcpu)
 }
 
 /*
- * DR6 is up to date (15.12.2); DR7.GD falls when the guest's handler is
- * entered, and that is our doing now.
+ * DR6 is up to date (15.12.2) but in Bochs, where the cause is inferred. DR7.GD
+ * falls when the guest's handler is entered, and that is our doing now.
  */
 static void take_debug_exception(struct vcpu *vcpu)
 {
-	const u64 bd = BIT(13), gd = BIT(13);
+	struct vcpu_state *s = &vcpu->state;
 
 	vcpu_need(vcpu, STATE_DEBUG);
-	if (!(vcpu->state.dr6 & bd) || !(vcpu->state.dr7 & gd))
-		return;
-	vcpu->state.dr7 &= ~gd;
+	if (!(s->dr6 & DR6_CAUSES))
+		s->dr6 |= s->dr7 & DR7_GD	  ? DR6_BD
+			  : s->rflags & RFLAGS_TF ? DR6_BS
+						  : 0;
+	s->dr7 &= ~DR7_GD;
 	vcpu_changed(vcpu, STATE_DEBUG);
 }
 
