@@ -225,7 +225,9 @@ static u64 serve(void)
 		end_when_idle();
 	if (shell_scripted() && !command_waiting())
 		return 0;
-	return serial_irq() < 0 ? rdtsc() + ns_to_tsc(POLL_NS) : ~0ULL;
+	if (serial_irq() < 0)
+		return rdtsc() + ns_to_tsc(POLL_NS);
+	return command_wake();
 }
 
 void kernel_main(const struct boot_info *info)

@@ -16,8 +16,7 @@ static bool runs(u64 (*read)(void))
 	return false;
 }
 
-/* --- HPET (IA-PC HPET specification 1.0a, 2.3) -----------------------------
- */
+/* --- HPET (IA-PC HPET specification 1.0a, 2.3) */
 
 #define HPET_PERIOD_FS	0x004
 #define HPET_CONFIG	0x010
@@ -52,8 +51,7 @@ static bool hpet_find(struct clock *clock)
 	return true;
 }
 
-/* --- ACPI PM timer (ACPI 6.4, 4.8.3.3) -------------------------------------
- */
+/* --- ACPI PM timer (ACPI 6.4, 4.8.3.3) */
 
 #define PM_TIMER_HZ   3579545
 #define PM_TIMER_MASK 0xffffff /* some have 32 bits; 24 last for 4.6 s */
@@ -117,8 +115,7 @@ static bool pm_find(struct clock *clock)
 	return true;
 }
 
-/* --- PIT channel 2 (8254 data sheet) ---------------------------------------
- */
+/* --- PIT channel 2 (8254 data sheet) */
 
 #define PIT_HZ	     1193182
 #define PIT_CHANNEL2 0x42

@@ -66,7 +66,7 @@ static void reg_write(unsigned reg, u32 value)
 		*(volatile u32 *)(xapic + reg) = value;
 }
 
-/* --- start-up ------------------------------------------------------------- */
+/* --- start-up */
 
 /* Once x2APIC mode is on it cannot simply be left (SDM vol. 3A 11.12.5). */
 static void choose_mode(void)
@@ -97,10 +97,8 @@ static void timer_setup(void)
 /* What the firmware left in service would block all that is no higher. */
 static void finish_old_interrupts(void)
 {
-	for (unsigned i = 0; i < 8; i++) {
-		while (reg_read(LAPIC_ISR + i * 16) != 0)
-			lapic_eoi();
-	}
+	while (lapic_in_service() >= 0)
+		lapic_eoi();
 }
 
 void lapic_init(void)
@@ -140,7 +138,18 @@ void lapic_eoi(void)
 	reg_write(LAPIC_EOI, 0);
 }
 
-/* --- interrupts to other CPUs --------------------------------------------- */
+int lapic_in_service(void)
+{
+	for (int i = 7; i >= 0; i--) {
+		u32 vectors = reg_read(LAPIC_ISR + i * 16);
+
+		if (vectors)
+			return i * 32 + 31 - __builtin_clz(vectors);
+	}
+	return -1;
+}
+
+/* --- interrupts to other CPUs */
 
 static void wait_sent(void)
 {
@@ -195,7 +204,7 @@ void lapic_send_self(u8 vector)
 	}
 }
 
-/* --- the timer ------------------------------------------------------------ */
+/* --- the timer */
 
 void lapic_timer_start(void)
 {

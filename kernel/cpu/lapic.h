@@ -12,8 +12,8 @@
  * interrupt's whole purpose is to end a HLT or a guest's run.
  */
 #define VECTOR_PIC	0x20 /* 16 legacy lines */
-#define VECTOR_TIMER	0x40
-#define VECTOR_KICK	0x41
+#define VECTOR_TIMER	0x30
+#define VECTOR_KICK	0x31
 #define VECTOR_SPURIOUS 0xff
 
 /* On every CPU; the bootstrap CPU first. */
@@ -22,6 +22,9 @@ void lapic_init(void);
 u32 lapic_id(void);
 bool lapic_is_x2apic(void);
 void lapic_eoi(void);
+
+/* The vector whose handling lapic_eoi() would end, -1: none. */
+int lapic_in_service(void);
 
 void lapic_send_nmi(u32 apic_id);
 void lapic_send_self(u8 vector);

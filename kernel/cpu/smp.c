@@ -53,7 +53,7 @@ void cpu_add(struct cpu *cpu)
 	__atomic_store_n(&count, count + 1, __ATOMIC_RELEASE);
 }
 
-/* --- who is there --------------------------------------------------------- */
+/* --- who is there */
 
 static void add_candidate(u32 apic_id)
 {
@@ -109,7 +109,7 @@ void smp_init(const struct boot_info *info)
 		lapic_send_init(candidates[i]);
 }
 
-/* --- starting them -------------------------------------------------------- */
+/* --- starting them */
 
 /* Where the trampoline leaves the new CPU. */
 static void NORETURN ap_entry(struct cpu *cpu)
@@ -241,7 +241,7 @@ void smp_start(void (*main)(void) NORETURN)
 		memset(phys_to_virt(low_memory), 0, LOW_PAGES * PAGE_SIZE);
 }
 
-/* --- stopping them, for panic --------------------------------------------- */
+/* --- stopping them, for panic */
 
 void smp_stop_others(void)
 {

@@ -1,13 +1,14 @@
 /*
- * All 256 vectors come here: each stub makes the stack look alike (an error
- * code, real or 0, and the vector), then the common part saves the rest of
- * struct trap_frame. There is no user mode, so GS is always ours.
+ * Each vector that we can tell apart has a stub, which makes the stack look
+ * alike (an error code, real or 0, and the vector); then the common part saves
+ * the rest of struct trap_frame. There is no user mode, so GS is always ours.
  */
+#include "cpu/traps.h"
+
 	.text
 
 	/* Vectors with an error code: SDM vol. 3A table 6-1. */
 	.macro	trap_stub vector
-	.balign	16
 	.if	(\vector == 8) || (\vector >= 10 && \vector <= 14) || \
 		(\vector == 17) || (\vector == 21) || (\vector == 29) || \
 		(\vector == 30)
@@ -16,15 +17,15 @@
 	.endif
 	pushq	$\vector
 	jmp	trap_common
+	.org	trap_stubs + (\vector + 1) * STUB_SIZE, 0xcc
 	.endm
 
-	.balign	16
 	.globl	trap_stubs
 	.type	trap_stubs, @function
 trap_stubs:
 	.altmacro
 	.set	vector, 0
-	.rept	256
+	.rept	STUBS
 	trap_stub %vector
 	.set	vector, vector + 1
 	.endr

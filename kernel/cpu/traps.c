@@ -7,7 +7,6 @@
 #include "lib/log.h"
 
 #define VECTORS	       256
-#define STUB_SIZE      16
 #define GATE_INTERRUPT 0x8e /* present, ring 0, interrupts stay off */
 
 /* SDM vol. 3A 6.14.1. */
@@ -57,7 +56,7 @@ static u8 ist_for(unsigned vector)
 void idt_init(void)
 {
 	for (unsigned i = 0; i < VECTORS; i++) {
-		u64 stub = (u64)trap_stubs + i * STUB_SIZE;
+		u64 stub = (u64)trap_stubs + MIN(i, VECTOR_OTHER) * STUB_SIZE;
 
 		idt[i] = (struct idt_gate){
 			.offset_low = (u16)stub,
@@ -113,10 +112,15 @@ static void handle_nmi(void)
 	lapic_send_self(VECTOR_KICK);
 }
 
-static void handle_stray(struct cpu *cpu, u64 vector)
+/* VECTOR_SPURIOUS is in service nowhere and takes no EOI (SDM vol. 3A 11.9). */
+static void handle_other(struct cpu *cpu)
 {
+	int vector = lapic_in_service();
+
+	if (vector < 0)
+		return;
 	if (cpu->stray_interrupts++ == 0)
-		log_warn("cpu %u: an interrupt nobody asked for, vector 0x%lx",
+		log_warn("cpu %u: an interrupt nobody asked for, vector 0x%x",
 			 cpu->id, vector);
 	lapic_eoi();
 }
@@ -137,10 +141,8 @@ static void handle_interrupt(u64 vector)
 	case VECTOR_KICK:
 		lapic_eoi();
 		break;
-	case VECTOR_SPURIOUS: /* takes no EOI, SDM vol. 3A 11.9 */
-		break;
 	default:
-		handle_stray(cpu, vector);
+		handle_other(cpu);
 	}
 }
 
@@ -152,12 +154,6 @@ void trap_handle(struct trap_frame *frame)
 		handle_interrupt(frame->vector);
 		if (frame->rip == (u64)cpu_halt_hlt)
 			frame->rip = (u64)cpu_halt_end;
-	} else if (frame->vector == EXC_DB) {
-		/*
-		 * We set neither breakpoints nor TF. Bochs 2.7 brings a guest's
-		 * single step along over the SVM exit of the stepped
-		 * instruction, where GS is not ours yet: touch nothing.
-		 */
 	} else if (!fix_up(frame)) {
 		panic_trap(frame);
 	}

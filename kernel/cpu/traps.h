@@ -5,6 +5,13 @@
 #ifndef CPU_TRAPS_H
 #define CPU_TRAPS_H
 
+/* The exceptions, the vectors of lapic.h, and the one for all others. */
+#define STUBS	     0x33
+#define STUB_SIZE    9
+#define VECTOR_OTHER (STUBS - 1)
+
+#ifndef __ASSEMBLY__
+
 #include "lib/types.h"
 
 /* Exception vectors, SDM vol. 3A table 6-1. */
@@ -55,4 +62,5 @@ const char *exception_name(u64 vector);
 /* From traps.S. */
 void trap_handle(struct trap_frame *frame);
 
+#endif /* __ASSEMBLY__ */
 #endif

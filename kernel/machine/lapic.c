@@ -120,7 +120,7 @@ void vlapic_reset(struct vcpu *vcpu)
 	vlapic_init(vcpu);
 }
 
-/* --- what is pending, and its priority (11.8.3) --- */
+/* --- what is pending, and its priority (11.8.3) */
 
 static int highest(const u64 *bits)
 {
@@ -232,7 +232,7 @@ void vlapic_cr8_write(struct vcpu *vcpu, u64 value)
 	vlapic_write(vcpu->lapic, APIC_TPR, (value & 15) << 4);
 }
 
-/* --- registers --- */
+/* --- registers */
 
 static void write_svr(struct lapic *lapic, u32 value)
 {
@@ -354,7 +354,7 @@ void vlapic_write(struct lapic *lapic, unsigned reg, u32 value)
 	}
 }
 
-/* --- xAPIC: the page (11.4.1) --- */
+/* --- xAPIC: the page (11.4.1) */
 
 static bool page_is_there(const struct lapic *lapic)
 {

@@ -19,7 +19,7 @@ err_t load_fail(const struct load *load, err_t err, const char *fmt, ...)
 	return err;
 }
 
-/* --- where there is room --- */
+/* --- where there is room */
 
 /* All of [start, start+size) is usable RAM; what follows 4 GiB is not asked. */
 static bool is_usable(const struct load *load, u64 start, u64 size)
@@ -117,7 +117,7 @@ err_t load_piece(struct load *load, const struct load_piece *p)
 	return err ? err : note_used(load, p->address, p->memory_size);
 }
 
-/* --- which loader --- */
+/* --- which loader */
 
 static err_t load_unknown(struct load *load, u64 suspect)
 {

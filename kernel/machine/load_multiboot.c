@@ -85,7 +85,7 @@ struct multiboot_block {
 /* Where a member of the block at `base` will be. */
 #define AT(base, member) ((base) + offsetof(struct multiboot_block, member))
 
-/* --- the header --- */
+/* --- the header */
 
 err_t load_find_multiboot(const struct file *file, u64 *offset, u64 *suspect)
 {
@@ -151,7 +151,7 @@ static err_t check_flags(struct load *load, u32 flags)
 	return E_OK;
 }
 
-/* --- the image by the header's own addresses (3.1.3) --- */
+/* --- the image by the header's own addresses (3.1.3) */
 
 static err_t bad_address(struct load *load, const char *what, u32 value,
 			 const char *rule, u32 bound)
@@ -202,7 +202,7 @@ static err_t load_addresses(struct load *load, const struct multiboot_header *h,
 	return load_piece(load, &piece);
 }
 
-/* --- what the kernel is told (3.3) --- */
+/* --- what the kernel is told (3.3) */
 
 static void add_map(struct multiboot_block *b, u64 base, u64 end, u32 type)
 {
@@ -317,7 +317,7 @@ static err_t load_block(struct load *load, u64 *base)
 	return guest_write(&load->vm->memory, *base, &b, sizeof(b));
 }
 
-/* --- the machine at the kernel's first instruction (3.2) --- */
+/* --- the machine at the kernel's first instruction (3.2) */
 
 static void enter_protected_mode(struct vcpu_state *state, u32 entry, u32 base)
 {

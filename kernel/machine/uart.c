@@ -79,7 +79,7 @@ static const struct device_field fields[] = {
 const struct device_description uart_description = {"uart", 1,
 						    ARRAY_LEN(fields), fields};
 
-/* --- receiving --- */
+/* --- receiving */
 
 /* Without FIFOs there is one holding register. */
 static unsigned rx_size(const struct uart *uart)
@@ -128,7 +128,7 @@ static u8 read_data(struct uart *uart)
 	return byte;
 }
 
-/* --- interrupts --- */
+/* --- interrupts */
 
 static unsigned rx_trigger(const struct uart *uart)
 {
@@ -172,7 +172,7 @@ static u8 read_iir(struct uart *uart)
 	return iir | (uart->fcr & FCR_ENABLE ? IIR_FIFOS : 0);
 }
 
-/* --- the other registers --- */
+/* --- the other registers */
 
 /* The modem's lines: a ready peer, or our own outputs looped back (8.6). */
 static u8 modem_lines(const struct uart *uart)
@@ -317,7 +317,7 @@ static bool write_register(struct uart *uart, unsigned reg, u8 value)
 	return false; /* LSR and MSR are the factory's to write */
 }
 
-/* --- the bus: wider accesses are several of a byte, as on ISA --- */
+/* --- the bus: wider accesses are several of a byte, as on ISA */
 
 static u64 port_read(void *device, struct vcpu *vcpu, u64 offset, unsigned size)
 {

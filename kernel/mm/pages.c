@@ -82,7 +82,7 @@ static void clear_gigabyte(u64 pfn)
 	memset(&map[ALIGN_DOWN(pfn, PAGES_PER_GIB)], 0, PAGES_PER_GIB);
 }
 
-/* --- start-up ------------------------------------------------------------- */
+/* --- start-up */
 
 /* The part of a free region that is ours, in whole pages. */
 static void usable(const struct boot_region *r, u64 *start, u64 *end)
@@ -173,7 +173,7 @@ void pages_init(const struct boot_info *info)
 	free_pages = total_pages;
 }
 
-/* --- blocks --------------------------------------------------------------- */
+/* --- blocks */
 
 /* Halves a free block until it has the order asked for; the lower half stays.
  */

@@ -113,7 +113,7 @@ static u64 lookup(u64 virt)
 	return entry;
 }
 
-/* --- start-up ------------------------------------------------------------- */
+/* --- start-up */
 
 static void must_map(u64 virt, u64 phys, u64 size, u64 flags, unsigned max)
 {
@@ -221,7 +221,7 @@ void paging_make_trampoline(u64 tables, u64 page)
 	top[3 * ENTRIES + (page >> PAGE_SHIFT)] = page | PTE_PRESENT;
 }
 
-/* --- addresses ------------------------------------------------------------ */
+/* --- addresses */
 
 u64 virt_to_phys(const void *ptr)
 {

@@ -24,8 +24,9 @@ struct command {
 };
 
 static bool waiting;
+static u64 wait_end; /* TSC */
 
-/* --- what the machine is -------------------------------------------------- */
+/* --- what the machine is */
 
 static void show_engine(void)
 {
@@ -68,7 +69,7 @@ static void run_log(struct vm *vm, const char *argument)
 		log_show(MIN(lines, 100000));
 }
 
-/* --- virtual machines ----------------------------------------------------- */
+/* --- virtual machines */
 
 static void show_vm(const struct vm *vm)
 {
@@ -169,7 +170,7 @@ static void run_exits(struct vm *vm, const char *argument)
 			show_exits(vms[i]);
 }
 
-/* --- the rest ------------------------------------------------------------- */
+/* --- the rest */
 
 static void run_selftest(struct vm *vm, const char *argument)
 {
@@ -178,7 +179,15 @@ static void run_selftest(struct vm *vm, const char *argument)
 
 static void run_wait(struct vm *vm, const char *argument)
 {
+	u64 seconds = 0;
+
+	if (argument && (!parse_number(argument, &seconds) || seconds > 3600)) {
+		printf("wait: \"%s\" is not a number of seconds up to 3600\n",
+		       argument);
+		return;
+	}
 	waiting = true;
+	wait_end = argument ? rdtsc() + ns_to_tsc(seconds * NS_PER_S) : ~0ULL;
 }
 
 static void run_off(struct vm *vm, const char *argument)
@@ -208,14 +217,14 @@ static const struct command commands[] = {
 	{"log", "[LINES]", "the newest log lines", false, run_log},
 	{"selftest", "[NAME]", "test the engine on this machine", false,
 	 run_selftest},
-	{"wait", "", "until no VM runs any more", false, run_wait},
+	{"wait", "[SECONDS]", "until no VM runs, or so long", false, run_wait},
 	{"off", "[fail]", "stop all VMs and end the run", false, run_off},
 };
 
 static void run_help(struct vm *vm, const char *argument)
 {
 	for (unsigned i = 0; i < ARRAY_LEN(commands); i++)
-		printf("  %-10s %-8s %s\n", commands[i].name,
+		printf("  %-10s %-9s %s\n", commands[i].name,
 		       commands[i].arguments, commands[i].help);
 }
 
@@ -224,9 +233,16 @@ bool command_waiting(void)
 	if (!waiting)
 		return false;
 	waiting = false;
+	if (rdtsc() >= wait_end)
+		return false;
 	for (unsigned i = 0; i < vm_count; i++)
 		waiting |= vms[i]->life == VM_RUNNING;
 	return waiting;
+}
+
+u64 command_wake(void)
+{
+	return waiting ? wait_end : ~0ULL;
 }
 
 /* Cuts the line into words; more than there is room for are left out. */
@@ -277,7 +293,7 @@ static void explain(char *const word[], unsigned n)
 		else if (!known)
 			printf("%s: what? there is\n", word[0]);
 		known = true;
-		printf("  %-10s %-8s %s\n", name, commands[i].arguments,
+		printf("  %-10s %-9s %s\n", name, commands[i].arguments,
 		       commands[i].help);
 	}
 	if (known)

@@ -61,7 +61,7 @@ static err_t fail_section(struct parser *p, const char *fmt, ...)
 	return err;
 }
 
-/* --- words --- */
+/* --- words */
 
 static bool is_blank(char c)
 {
@@ -112,7 +112,7 @@ static bool number(struct slice s, u64 *value)
 	return copy(text, sizeof(text), s) && parse_number(text, value);
 }
 
-/* --- values: each kind writes its field, or says what it expected --- */
+/* --- values: each kind writes its field, or says what it expected */
 
 struct key {
 	const char *name;
@@ -255,7 +255,7 @@ static err_t set_initrd(struct parser *p, const struct key *key, struct slice s,
 	return set_file(p, key, s, vm->module[0]);
 }
 
-/* --- the keys --- */
+/* --- the keys */
 
 static const char *const log_words[] = {"debug", "info", "warn", "error", NULL};
 static const char *const idle_words[] = {"wait", "exit", NULL};
@@ -327,7 +327,7 @@ static err_t set_key(struct parser *p, struct slice name, struct slice value)
 	return keys[i].set(p, &keys[i], value, base + keys[i].offset);
 }
 
-/* --- sections --- */
+/* --- sections */
 
 static err_t end_section(struct parser *p)
 {
@@ -407,7 +407,7 @@ static err_t parse_section(struct parser *p, struct slice s)
 		    SHOWN(s));
 }
 
-/* --- lines --- */
+/* --- lines */
 
 /* Cuts a comment off: a # at the start or after a blank. */
 static struct slice strip_comment(struct slice s)

@@ -26,6 +26,7 @@ void command_run(char *line);
 
 /* For `wait` in a script: true until what it waits for has happened. */
 bool command_waiting(void);
+u64 command_wake(void); /* the TSC by which to look again, ~0: none */
 
 /* For `vm console`: keys go to this VM from now on. */
 struct vm;

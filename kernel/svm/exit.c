@@ -29,19 +29,33 @@ static bool is_vmcall(struct vcpu *vcpu)
 	       !memcmp(bytes, vmcall, sizeof(vmcall));
 }
 
+/* MOV to or from a debug register: 0F 21, 0F 23. */
+static bool is_mov_dr(struct vcpu *vcpu)
+{
+	u8 bytes[INSN_MAX];
+	struct insn insn;
+	size_t n = fetch_insn(vcpu, bytes);
+
+	return !decode(bytes, n, decode_mode_of(state_mode(&vcpu->state)),
+		       &insn) &&
+	       insn.map == MAP_0F &&
+	       (insn.opcode == 0x21 || insn.opcode == 0x23);
+}
+
 /*
- * DR6 is up to date (15.12.2) but in Bochs, where the cause is inferred. DR7.GD
- * falls when the guest's handler is entered, and that is our doing now.
+ * DR6 is up to date (15.12.2) but in Bochs 2.7, which forgets: there the cause
+ * is looked for. DR7.GD falls when the guest's handler is entered: our doing
+ * now.
  */
 static void take_debug_exception(struct vcpu *vcpu)
 {
 	struct vcpu_state *s = &vcpu->state;
 
 	vcpu_need(vcpu, STATE_DEBUG);
-	if (!(s->dr6 & DR6_CAUSES))
-		s->dr6 |= s->dr7 & DR7_GD	  ? DR6_BD
-			  : s->rflags & RFLAGS_TF ? DR6_BS
-						  : 0;
+	if ((s->dr7 & DR7_GD) && is_mov_dr(vcpu))
+		s->dr6 |= DR6_BD;
+	else if ((s->rflags & RFLAGS_TF) && !(s->dr6 & DR6_CAUSES))
+		s->dr6 |= DR6_BS;
 	s->dr7 &= ~DR7_GD;
 	vcpu_changed(vcpu, STATE_DEBUG);
 }

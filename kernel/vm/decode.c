@@ -45,8 +45,7 @@ static bool mode_64(const struct insn *insn)
 	return insn->mode == DECODE_64;
 }
 
-/* --- before the opcode -----------------------------------------------------
- */
+/* --- before the opcode */
 
 static void take_segment(struct insn *insn, u8 segment)
 {
@@ -122,8 +121,7 @@ static u8 take_prefixes(struct decoder *d)
 	return byte;
 }
 
-/* --- the opcode ------------------------------------------------------------
- */
+/* --- the opcode */
 
 /* The form of an opcode in a map with holes; FORMS: there is none. */
 static u8 find_form(u8 map, u8 opcode)
@@ -272,8 +270,7 @@ static u16 take_opcode(struct decoder *d, u8 byte)
 	return op;
 }
 
-/* --- ModRM: which forms exist ----------------------------------------------
- */
+/* --- ModRM: which forms exist */
 
 /* Members of groups that are for 64-bit mode only. */
 static bool only_64(const struct decoder *d, u8 modrm)
@@ -337,8 +334,7 @@ static bool form_exists(const struct decoder *d, u8 form, u8 modrm)
 			      : memory_form_exists(d, form, reg);
 }
 
-/* --- ModRM: the operands ---------------------------------------------------
- */
+/* --- ModRM: the operands */
 
 /* SDM volume 2, table 2-1. */
 static void take_memory_16(struct decoder *d)
@@ -419,8 +415,7 @@ static void take_modrm(struct decoder *d, u8 form)
 		take_memory(d);
 }
 
-/* --- operand size and immediate --------------------------------------------
- */
+/* --- operand size and immediate */
 
 /* Groups whose members differ in more than their operation. */
 static u16 settle_group(const struct decoder *d, u16 op)
@@ -585,8 +580,7 @@ err_t decode(const u8 *bytes, size_t avail, enum decode_mode mode,
 	return decode_any(bytes, avail, insn);
 }
 
-/* --- addresses -------------------------------------------------------------
- */
+/* --- addresses */
 
 u64 insn_offset(const struct insn *insn, const u64 gpr[GPRS], u64 next_rip)
 {

@@ -2,8 +2,7 @@
 
 #define FLAG_DF BIT(10)
 
-/* --- what it is ------------------------------------------------------------
- */
+/* --- what it is */
 
 static err_t take(struct mmio_op *op, enum mmio_kind kind, bool read,
 		  bool write)
@@ -166,8 +165,7 @@ err_t decode_mmio(const struct insn *insn, struct mmio_op *op)
 	return insn->map == MAP_0F ? take_0f(op, insn) : E_UNSUPPORTED;
 }
 
-/* --- where it is -----------------------------------------------------------
- */
+/* --- where it is */
 
 /* A value of size bytes, its sign in all 64. */
 static i64 extend(u64 value, unsigned size)
@@ -205,8 +203,7 @@ u64 mmio_offset(const struct mmio_op *op, const struct insn *insn,
 	return offset;
 }
 
-/* --- what it does ----------------------------------------------------------
- */
+/* --- what it does */
 
 static u64 read_reg(const u64 gpr[GPRS], const struct mmio_op *op)
 {
@@ -280,8 +277,7 @@ void mmio_execute(const struct mmio_op *op, u64 gpr[GPRS], u64 *rflags,
 	}
 }
 
-/* --- strings ---------------------------------------------------------------
- */
+/* --- strings */
 
 bool mmio_string_done(const struct mmio_op *op, const struct insn *insn,
 		      const u64 gpr[GPRS])

@@ -191,8 +191,11 @@ static enum next_step string_io(struct vcpu *vcpu, struct vm_exit *exit)
 	err_t err;
 
 	vcpu_need(vcpu, STATE_SEGMENTS | STATE_CONTROL);
-	if (read_string_op(vcpu, exit, &op, &insn))
-		return NEXT_ENTER; /* code changed under us: run it anew */
+	/* Another CPU has changed it, or it is a form that no processor has. */
+	if (read_string_op(vcpu, exit, &op, &insn)) {
+		vcpu_inject_ud(vcpu);
+		return NEXT_ENTER;
+	}
 	exit->ilen = insn.length;
 	if (!op.count) {
 		return NEXT_SKIP;

@@ -81,9 +81,9 @@ void vcpu_skip_rare(struct vcpu *vcpu, u64 old_rip)
 {
 	struct vcpu_state *s = &vcpu->state;
 
+	/* A form that no processor has, and QEMU's TCG ran (LOCK CPUID). */
 	if (s->rip == old_rip) {
-		vm_crash(vcpu->vm, "no instruction to step over at rip %lx",
-			 old_rip);
+		vcpu_inject_ud(vcpu);
 		return;
 	}
 	if ((s->rip ^ old_rip) >> 32)

@@ -7,7 +7,7 @@
 #include "vm/run.h"
 #include "vm/vm.h"
 
-#define SLOTS	   16
+#define SLOTS	   64 /* of VMS_MAX VMs with two vCPUs each */
 #define TURN_NS	   (5 * NS_PER_MS)
 #define LONGEST_NS (1000 * NS_PER_MS)
 

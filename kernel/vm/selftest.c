@@ -7,8 +7,7 @@
 #include "vm/selftest_rig.h"
 #include "vm/shootdown.h"
 
-/* --- state ------------------------------------------------------------------
- */
+/* --- state */
 
 static const enum cpu_mode modes[] = {MODE_REAL, MODE_16, MODE_32, MODE_64};
 
@@ -83,8 +82,7 @@ static const char *refusal(struct rig *rig)
 	return rig_run(rig) == EXIT_HLT ? NULL : "no entry after a refused one";
 }
 
-/* --- second-level tables
- * ------------------------------------------------------ */
+/* --- second-level tables */
 
 #define PROBE 0x5000 /* the page that test code writes and reads */
 
@@ -281,8 +279,7 @@ static const char *leaf_sizes(struct rig *rig)
 	return NULL;
 }
 
-/* --- flushing ---------------------------------------------------------------
- */
+/* --- flushing */
 
 /* Narrowing behind the ledger's back must show; a flush must satisfy it. */
 static const char *ledger(struct rig *rig)

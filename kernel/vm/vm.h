@@ -80,7 +80,7 @@ struct vm {
 	struct uart *uart;
 };
 
-#define VMS_MAX 32
+#define VMS_MAX 64
 
 extern struct vm *vms[VMS_MAX];
 extern unsigned vm_count;

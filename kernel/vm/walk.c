@@ -136,8 +136,18 @@ static bool ends_here(const struct vcpu_state *s, const struct paging *p,
 	return p->entry_size == 8 || (s->cr4 & CR4_PSE);
 }
 
+static void remember(struct code_cache *path, unsigned level, const u8 *at,
+		     u64 entry)
+{
+	/* The levels below a large page are the same entry. */
+	do {
+		path->at[level] = (const u64 *)at;
+		path->entry[level] = entry;
+	} while ((entry & P_LARGE) && level--);
+}
+
 static err_t walk_tables(struct vcpu *vcpu, u64 linear, u32 access, u64 *gpa,
-			 struct exit_exception *fault)
+			 struct exit_exception *fault, struct code_cache *path)
 {
 	const struct vcpu_state *s = &vcpu->state;
 	const struct paging p = paging_of(s);
@@ -152,6 +162,8 @@ static err_t walk_tables(struct vcpu *vcpu, u64 linear, u32 access, u64 *gpa,
 
 		if (!(entry & P_PRESENT))
 			return fault_at(fault, linear, access, 0);
+		if (path)
+			remember(path, level, at, entry);
 		if (!pdpte) { /* PDPTEs carry no rights */
 			rights &= entry;
 			nx |= entry & P_NX;
@@ -162,7 +174,8 @@ static err_t walk_tables(struct vcpu *vcpu, u64 linear, u32 access, u64 *gpa,
 			if (reserved_set(&p, entry, size))
 				return fault_at(fault, linear, access,
 						PF_PRESENT | PF_RESERVED);
-			if (!allowed(s, &p, rights, nx, access))
+			if (!(access & WALK_PEEK) &&
+			    !allowed(s, &p, rights, nx, access))
 				return fault_at(fault, linear, access,
 						PF_PRESENT);
 			if (!(access & WALK_PEEK))
@@ -193,7 +206,16 @@ err_t walk_linear(struct vcpu *vcpu, u64 linear, u32 access, u64 *gpa,
 		*fault = (struct exit_exception){EXC_GP, true, 0, 0};
 		return E_FAULT;
 	}
-	return walk_tables(vcpu, linear, access, gpa, fault);
+	return walk_tables(vcpu, linear, access, gpa, fault, NULL);
+}
+
+bool walk_peek(struct vcpu *vcpu, u64 linear, u64 *gpa, struct code_cache *path)
+{
+	struct exit_exception fault;
+
+	*gpa = (u32)linear;
+	return !(vcpu->state.cr0 & CR0_PG) ||
+	       !walk_tables(vcpu, linear, WALK_PEEK, gpa, &fault, path);
 }
 
 /* At most two pages: n is at most a page. Both are walked before any use. */
@@ -249,165 +271,4 @@ err_t linear_write(struct vcpu *vcpu, u64 linear, const void *src, size_t n,
 		(void)guest_write(mem, span.gpa[1],
 				  (const u8 *)src + span.first, n - span.first);
 	return E_OK;
-}
-
-/* Where code is: the processor has just executed it, so rights are not asked.
- */
-static const u8 *peek_code(struct vcpu *vcpu, u64 linear, u64 *left)
-{
-	struct exit_exception fault;
-	u64 gpa = (u32)linear, in_chunk = 0;
-	const u8 *at;
-
-	if ((vcpu->state.cr0 & CR0_PG) &&
-	    walk_tables(vcpu, linear, WALK_PEEK, &gpa, &fault))
-		return NULL;
-	at = guest_ram(&vcpu->vm->memory, gpa, &in_chunk);
-	*left = MIN(in_chunk, PAGE_SIZE - (gpa & PAGE_MASK));
-	return at;
-}
-
-static u64 code_address(struct vcpu *vcpu, enum cpu_mode *mode)
-{
-	const struct vcpu_state *s = &vcpu->state;
-
-	vcpu_need_fetch(vcpu);
-	*mode = state_mode(s);
-	if (*mode == MODE_64)
-		return s->rip;
-	return (u32)(s->seg[CS].base + s->rip);
-}
-
-size_t fetch_insn(struct vcpu *vcpu, u8 bytes[INSN_MAX])
-{
-	enum cpu_mode mode;
-	u64 linear = code_address(vcpu, &mode), left = 0;
-	size_t n = 0;
-
-	while (n < INSN_MAX) {
-		const u8 *at = peek_code(vcpu, linear + n, &left);
-
-		if (!at || !left)
-			break;
-		left = MIN(left, INSN_MAX - n);
-		memcpy(bytes + n, at, left);
-		n += left;
-	}
-	return n;
-}
-
-enum decode_mode decode_mode_of(enum cpu_mode mode)
-{
-	if (mode == MODE_64)
-		return DECODE_64;
-	return mode == MODE_32 ? DECODE_32 : DECODE_16;
-}
-
-/*
- * The plain forms of what engines intercept most, without a prefix: exact, and
- * most of what a guest executes.
- */
-static unsigned plain_length(const u8 *b)
-{
-	if (likely(b[0] == 0x0f && b[1] == 0xa2)) /* CPUID */
-		return 2;
-	if (b[0] == 0xf4) /* HLT */
-		return 1;
-	if (b[0] != 0x0f)
-		return 0;
-	if ((b[1] & 0xfc) == 0x30) /* MSRs, TSC, PMC */
-		return 2;
-	return b[1] == 0x01 && b[2] >= 0xc0 ? 3 : 0; /* VMMCALL, XSETBV ... */
-}
-
-/*
- * Walking four levels for each exit would cost more than the rest of it. So the
- * last walk is remembered with the entries it went through; when CR3 and all
- * four entries are what they were, a new walk would end at the same place. Only
- * for 64-bit code and 4 KiB pages; CR0 and EFER clear it (they exit).
- */
-static const u8 *cached_code(const struct vcpu *vcpu)
-{
-	const struct code_cache *c = &vcpu->code;
-	const struct vcpu_state *s = &vcpu->state;
-
-	if (!(vcpu->valid & (STATE_FETCH | STATE_SEGMENTS)) ||
-	    s->rip >> PAGE_SHIFT != c->page || s->cr3 != c->cr3 ||
-	    !(s->seg[CS].attr & SEG_L) || *c->at[0] != c->entry[0] ||
-	    *c->at[1] != c->entry[1] || *c->at[2] != c->entry[2] ||
-	    *c->at[3] != c->entry[3])
-		return NULL;
-	return c->host + (s->rip & PAGE_MASK);
-}
-
-/* Fills the cache for the page at RIP; leaves it empty where it cannot. */
-static void fill_code_cache(struct vcpu *vcpu, enum cpu_mode mode)
-{
-	struct code_cache *c = &vcpu->code;
-	const struct vcpu_state *s = &vcpu->state;
-	u64 table = s->cr3 & P_ADDRESS, left, size = PAGE_SIZE;
-
-	c->page = ~0ULL;
-	if (mode != MODE_64)
-		return;
-	for (unsigned level = 4; level--;) {
-		u64 index = s->rip >> (PAGE_SHIFT + 9 * level) & 511;
-		const u8 *at = entry_at(vcpu, table + index * 8);
-
-		if (!at)
-			return;
-		c->at[level] = (const u64 *)at;
-		c->entry[level] = load_entry(at, 8);
-		if (!(c->entry[level] & P_PRESENT))
-			return;
-		table = c->entry[level] & P_ADDRESS;
-		if (level && (c->entry[level] & P_LARGE)) {
-			/* The levels below are the same entry. */
-			size = BIT(PAGE_SHIFT + 9 * level);
-			table = (table & ~(size - 1)) |
-				(s->rip & (size - 1) & ~PAGE_MASK);
-			while (level--) {
-				c->at[level] = c->at[level + 1];
-				c->entry[level] = c->entry[level + 1];
-			}
-			break;
-		}
-	}
-	c->host = guest_ram(&vcpu->vm->memory, table, &left);
-	if (!c->host)
-		return;
-	c->cr3 = s->cr3;
-	c->page = s->rip >> PAGE_SHIFT;
-}
-
-static unsigned decoded_length(struct vcpu *vcpu, enum cpu_mode mode)
-{
-	u8 bytes[INSN_MAX];
-	struct insn insn;
-	size_t n = fetch_insn(vcpu, bytes);
-
-	if (decode(bytes, n, decode_mode_of(mode), &insn))
-		return 0;
-	return insn.length;
-}
-
-static unsigned __attribute__((noinline)) slow_length(struct vcpu *vcpu)
-{
-	enum cpu_mode mode;
-
-	code_address(vcpu, &mode);
-	fill_code_cache(vcpu, mode);
-	return decoded_length(vcpu, mode);
-}
-
-unsigned fetch_length(struct vcpu *vcpu)
-{
-	const u8 *at = cached_code(vcpu);
-	unsigned length;
-
-	/* Not at a page's end, where the next bytes are elsewhere. */
-	if (unlikely(!at || (vcpu->state.rip & PAGE_MASK) > PAGE_SIZE - 3))
-		return slow_length(vcpu);
-	length = plain_length(at);
-	return likely(length) ? length : slow_length(vcpu);
 }

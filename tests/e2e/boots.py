@@ -8,7 +8,7 @@ tests read its log. Only boots that the selected tests need are started.
 from dataclasses import dataclass
 
 from lab.platforms import PLATFORMS, Platform
-from suites import SUITES
+from suites import HOSTILE, SUITES
 
 
 @dataclass(frozen=True)
@@ -22,6 +22,7 @@ class Boot:
     machine: str = "q35"
     source: str = "fw-cfg"  # where QEMU has the files: fw-cfg, virtio, ide
     interactive: bool = False
+    memory: int = 1024
     timeout: int = 240  # of a busy machine
 
     @property
@@ -37,13 +38,13 @@ def config(run: str, vms: str = "", host: str = "") -> str:
     return f"[host]\nname = godwit\nrun = {run}\n{host}\n{vms}"
 
 
-ALL_GUESTS = config("info; wait; selftest; vm list; exits; off",
-                    "\n".join(suite.vm(name) for name, suite in SUITES.items()
-                              if suite.kernel))
-
-
 def everything(platform: str, cpus: int) -> Boot:
-    return Boot(f"{platform}-{cpus}", platform, ALL_GUESTS, cpus)
+    """Every suite on one machine: the guests run beside each other."""
+    vms = [suite.vm(name, platform) for name, suite in SUITES.items()
+           if suite.kernel]
+    return Boot(f"{platform}-{cpus}", platform,
+                config("info; wait; selftest; vm list; exits; off",
+                       "\n".join(vms)), cpus)
 
 
 # The slow ones first: they are what the end of the run waits for.
@@ -86,7 +87,32 @@ kernel = guests/clock.elf
 cmdline = ticks=100000 ms=20
 memory = 16M
 """
-OPERATOR = [Boot(f"{platform}-operator", platform,
-                 f"[host]\nname = godwit\n{OPERATOR_VMS}",
+OPERATOR = [Boot(f"{platform}-operator", platform, config("", OPERATOR_VMS),
                  interactive=True)
             for platform in ("svm", "vmx")]
+
+
+# (attack, how it may end, group): a host has room for 32 VMs.
+GROUP = 24
+ATTACKS = [(name, ends) for ends, names in HOSTILE.items()
+           for name in names.split()]
+ATTACKS = [(name, ends, number // GROUP)
+           for number, (name, ends) in enumerate(ATTACKS)]
+
+
+def hostile(platform: str, cpus: int, group: int) -> Boot:
+    """A host that is attacked; `spin` is the neighbour who must not notice."""
+    vms = "".join(f"[vm {name}]\nkernel = guests/hostile/{name}.elf\n"
+                  "memory = 16M\nautostart = no\n"
+                  for name, _, its_group in ATTACKS if its_group == group)
+    return Boot(f"{platform}-{cpus}-hostile-{group}", platform,
+                config("", vms + "[vm spin]\nkernel = guests/spin.elf\n"
+                       "cmdline = if=1\nmemory = 16M\n"),
+                cpus, interactive=True)
+
+
+
+
+HOSTILE_BOOTS = [hostile(platform, cpus, group)
+                 for platform, cpus in (("svm", 1), ("svm", 2), ("vmx", 1))
+                 for group in range(ATTACKS[-1][2] + 1)]

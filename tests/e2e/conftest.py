@@ -59,18 +59,22 @@ def pytest_sessionfinish(session) -> None:
         session.config.runs.stop()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture
 def run(request) -> Run:
     """The boot that the test is parametrized with, run to its end."""
     return request.config.runs.result(request.param)
 
 
-@pytest.fixture(scope="session")
-def shell(request) -> Iterator[Shell]:
+@pytest.fixture
+def shell(request) -> Shell:
     """The boot that the test is parametrized with, at its prompt."""
-    shell = request.config.runs.shell(request.param)
-    yield shell
-    request.config.runs.close(shell)
+    return request.config.runs.shell(request.param)
+
+
+def pytest_runtest_teardown(item, nextitem) -> None:
+    """A live machine ends with the last of its tests, which stand together."""
+    if not nextitem or boot_of(nextitem) != boot_of(item):
+        item.config.runs.close(boot_of(item))
 
 
 @pytest.hookimpl(hookwrapper=True)

@@ -17,6 +17,16 @@ PROMPT = "godwit> "
 CHECK = re.compile(r"(ok|FAIL|skip) ([a-z0-9][\w.-]*)(?:: (.*))?$")
 
 
+def vm_row(lines: list, name: str) -> dict:
+    """What the lines of `vm list` say of a VM."""
+    for line in lines:
+        words = line.split(None, 6)
+        if len(words) > 1 and words[0] == name:
+            return {"state": words[1], "exits": int(words[5]),
+                    "end": words[6] if len(words) > 6 else ""}
+    raise AssertionError(f"`vm list` does not show {name}: {lines}")
+
+
 class Run:
     """What one boot said: lines of the host, lines of each VM, checks."""
 
@@ -57,17 +67,13 @@ class Run:
 
     def vm_state(self, name: str) -> dict:
         """The VM's row of `vm list`."""
-        for line in self.answer("vm list"):
-            words = line.split(None, 6)
-            if len(words) > 1 and words[0] == name:
-                return {"state": words[1], "exits": int(words[5]),
-                        "end": words[6] if len(words) > 6 else ""}
-        raise AssertionError(f"`vm list` does not show {name}")
+        return vm_row(self.answer("vm list"), name)
 
 
 def spec(boot: Boot) -> Spec:
-    return Spec(boot.hardware, boot.config, cpus=boot.cpus, boot=boot.source,
-                machine=boot.machine, interactive=boot.interactive)
+    return Spec(boot.hardware, boot.config, cpus=boot.cpus, memory=boot.memory,
+                boot=boot.source, machine=boot.machine,
+                interactive=boot.interactive)
 
 
 def logs(folder: Path) -> list:
@@ -83,23 +89,34 @@ def logs(folder: Path) -> list:
 class Shell:
     """A boot whose serial line the test holds: asks, reads the answer."""
 
-    def __init__(self, boot: Boot):
+    def __init__(self, boot: Boot, machine: Machine):
         self.boot = boot
-        self.machine = Machine(spec(boot), OUT / "e2e" / boot.name).start()
+        self.machine = machine
+        self.console: Optional[Console] = None
+
+    def begin(self) -> None:
+        self.machine.start()
         self.console = Console(self.machine)
-        self.banner = self.console.expect(PROMPT, boot.timeout)
+        self.expect(PROMPT, self.boot.timeout)
 
     def send(self, text: str) -> None:
+        assert self.console, "the machine did not start"
         self.console.send(text)
 
     def expect(self, text: str, timeout: float = 60) -> str:
+        assert self.console, "the machine did not start"
         return self.console.expect(text, timeout)
 
     def __call__(self, command: str, timeout: float = 60) -> list:
         """The lines that the shell answers to a command; what VMs print
         meanwhile left out."""
+        assert self.console, "the machine did not start"
         lines = self.console.ask(PROMPT, command, timeout).splitlines()
         return [line for line in lines if not re.match(r"[\w.-]+\| ", line)]
+
+    def row(self, vm: str) -> dict:
+        """The VM's row of `vm list`."""
+        return vm_row(self("vm list"), vm)
 
 
 class Runs:
@@ -110,6 +127,7 @@ class Runs:
         self.pool = ThreadPoolExecutor(AT_ONCE)
         self.slots = threading.Semaphore(AT_ONCE)
         self.pending: dict = {}
+        self.shells: dict = {}
         self.machines: set = set()
         self.stopping = False
 
@@ -138,21 +156,24 @@ class Runs:
             return Run(boot, outcome, machine.serial_text(), machine.folder)
 
     def shell(self, boot: Boot) -> Shell:
-        """Starts an interactive boot; close() gives its place back."""
-        self.slots.acquire()
-        try:
+        """The live boot; it is started when a test first asks for it. One that
+        did not start is not tried again."""
+        if boot not in self.shells:
+            self.slots.acquire()
             self.say(f"     boot {boot}: {boot.hardware.about}, at the console")
-            shell = Shell(boot)
-        except BaseException:
-            self.slots.release()
-            raise
-        self.machines.add(shell.machine)
-        return shell
+            machine = Machine(spec(boot), OUT / "e2e" / boot.name)
+            self.machines.add(machine)
+            self.shells[boot] = Shell(boot, machine)
+            self.shells[boot].begin()
+        return self.shells[boot]
 
-    def close(self, shell: Shell) -> None:
-        shell.machine.stop()
-        self.machines.discard(shell.machine)
-        self.slots.release()
+    def close(self, boot: Optional[Boot]) -> None:
+        """Ends a live boot, if there is one."""
+        shell = self.shells.pop(boot, None)
+        if shell:
+            shell.machine.stop()
+            self.machines.discard(shell.machine)
+            self.slots.release()
 
     def stop(self) -> None:
         """Ends everything, also what still waits for its turn."""

@@ -5,10 +5,12 @@
 
 GUEST_DIR  := tests/guests
 GUEST_64   := hello clock exits registers interrupts timer portio mmio exceptions \
-		fpu paging memory spin bench smp
+		delivery fpu paging memory spin bench smp
 GUEST_32   := prot32
 GUEST_FLAT := real mb-aout
-GUEST_HOSTILE := $(basename $(notdir $(wildcard $(GUEST_DIR)/hostile/*.c)))
+GUEST_HOSTILE_32 := ac-loop task-switch vm86-all
+GUEST_HOSTILE := $(filter-out $(GUEST_HOSTILE_32),$(basename $(notdir \
+		 $(wildcard $(GUEST_DIR)/hostile/*.c))))
 
 GUEST_LIB    := main print traps code apic
 GUEST_LIB_64 := $(GUEST_LIB) pages
@@ -22,7 +24,8 @@ GUEST_OBJ    := $(OUT)/obj/guests
 
 GUEST_ELF_64 := $(GUEST_64:%=$(GUEST_OUT)/%.elf) \
 		$(GUEST_HOSTILE:%=$(GUEST_OUT)/hostile/%.elf)
-GUEST_ELF_32 := $(GUEST_32:%=$(GUEST_OUT)/%.elf) $(GUEST_OUT)/hello32.elf
+GUEST_ELF_32 := $(GUEST_32:%=$(GUEST_OUT)/%.elf) $(GUEST_OUT)/hello32.elf \
+		$(GUEST_HOSTILE_32:%=$(GUEST_OUT)/hostile/%.elf)
 GUEST_FILES  := $(GUEST_ELF_64) $(GUEST_ELF_32) \
 		$(GUEST_FLAT:%=$(GUEST_OUT)/%.bin)
 

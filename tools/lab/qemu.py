@@ -26,7 +26,9 @@ def prepare(spec, folder: Path, port: int) -> list:
                "-drive", f"if=pflash,format=raw,readonly=on,file={OVMF}",
                "-device", "isa-debug-exit,iobase=0xf4,iosize=4"]
     if spec.boot == "fw-cfg":
-        command += ["-kernel", str(spec.efi)]
+        # QEMU's own 32 places hardly leave ten.
+        command += ["-kernel", str(spec.efi),
+                    "-global", f"fw_cfg_io.x-file-slots={40 + len(files)}"]
         for name, path in files.items():
             escaped = str(path).replace(",", ",,")
             command += ["-fw_cfg", f"name=opt/godwit/{name},file={escaped}"]

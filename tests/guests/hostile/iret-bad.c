@@ -1,7 +1,7 @@
 /*
  * IRET to states that cannot be: wrong selectors, flags and addresses.
  */
-#include "guest.h"
+#include "pages.h"
 
 static u64 resume;
 
@@ -31,15 +31,17 @@ extern const u8 ud_here[];
 
 int guest_main(void)
 {
-	static const u64 selectors[] = {0,    KERNEL_CS, KERNEL_DS, USER_CS,
-					USER_DS, TSS_SEL, SPARE_SEL, 0xfff8,
-					0x0b, CODE32_CS | 3};
-	const u64 places[] = {(u64)ud_here, 0, BIT(63), 0xfee00000,
+	static const u64 selectors[] = {
+		0,	 KERNEL_CS, KERNEL_DS, USER_CS, USER_DS,
+		TSS_SEL, SPARE_SEL, 0xfff8,    0x0b,	CODE32_CS | 3};
+	const u64 places[] = {(u64)ud_here, TEST_BASE, BIT(63),
 			      0xffffffffffffffff};
 
 	asm volatile("jmp 1f\nud_here: ud2\n1:");
-	for (unsigned v = 0; v < 20; v++)
-		trap_hooks[v] = v == EXC_NMI ? NULL : go_back;
+	for (unsigned v = 0; v < 20; v++) {
+		trap_hooks[v] = go_back;
+		trap_gate(v, 0, 3); /* the stack may be anywhere */
+	}
 	for (unsigned i = 0; i < 3000; i++) {
 		u64 r = random_number();
 

@@ -1,11 +1,11 @@
 /*
- * REP INSB with RCX = -1, from below our own code upwards: it overwrites itself.
+ * REP INSB with RCX = -1, from the page tables that it is running on upwards.
  */
-#include "guest.h"
+#include "pages.h"
 
 int guest_main(void)
 {
-	u64 rdi = 0x180000, rcx = ~0ULL;
+	u64 rdi = (u64)pml4, rcx = ~0ULL;
 
 	asm volatile("rep insb" : "+D"(rdi), "+c"(rcx) : "d"(PORT_NONE));
 	return 0;
