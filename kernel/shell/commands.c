@@ -5,6 +5,7 @@
 #include "cpu/time.h"
 #include "files.h"
 #include "lib/log.h"
+#include "lib/panic.h"
 #include "lib/printf.h"
 #include "lib/string.h"
 #include "mm/pages.h"
@@ -199,6 +200,12 @@ static void run_off(struct vm *vm, const char *argument)
 	machine_end(pass);
 }
 
+/* For seeing that it is readable, and that a run ends with it. */
+static void run_panic(struct vm *vm, const char *argument)
+{
+	panic("asked for by the operator");
+}
+
 static void run_help(struct vm *vm, const char *argument);
 
 static const struct command commands[] = {
@@ -218,6 +225,7 @@ static const struct command commands[] = {
 	{"selftest", "[NAME]", "test the engine on this machine", false,
 	 run_selftest},
 	{"wait", "[SECONDS]", "until no VM runs, or so long", false, run_wait},
+	{"panic", "", "break the host on purpose", false, run_panic},
 	{"off", "[fail]", "stop all VMs and end the run", false, run_off},
 };
 

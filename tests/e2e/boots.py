@@ -76,6 +76,13 @@ WAYS_IN = [Boot(f"svm-{machine}-{source}", "svm",
 WAYS_IN.append(Boot("svm-pc-ide", "svm", config("wait; vm list; off", HELLO),
                     machine="pc", source="ide"))
 
+# The host's own end, and what it says of a configuration that is wrong.
+PANICS = [Boot(f"{platform}-panic", platform, config("panic", HELLO), cpus=2)
+          for platform in ("svm", "vmx")]
+MISTAKEN = Boot("svm-mistaken", "svm",
+                config("", "[vm x]\nmemory = 64Q\nkernel = guests/hello.elf"),
+                interactive=True)
+
 # A person at the console.
 OPERATOR_VMS = """
 [vm hello]

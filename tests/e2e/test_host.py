@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from boots import MATRIX, REFUSED, WAYS_IN
+from boots import MATRIX, MISTAKEN, PANICS, REFUSED, WAYS_IN
 
 EVERYWHERE = MATRIX + WAYS_IN + REFUSED
 
@@ -74,3 +74,21 @@ def test_refusal_names_what_is_missing(run) -> None:
 @on(REFUSED)
 def test_refused_guest_does_not_run(run) -> None:
     assert "hello" not in run.vms
+
+
+@on(PANICS)
+def test_panic_is_readable(run) -> None:
+    """What, where, registers, a backtrace with names; and a status of its own."""
+    assert run.outcome.word == "panic", run.outcome.text
+    assert "asked for by the operator" in run.text
+    assert re.search(r"commands\.c:\d+", run.text)
+    assert re.search(r"\bshell_poll\b", run.text), "no name in the backtrace"
+    assert re.search(r"\bkernel_main\b", run.text), "the backtrace is cut"
+
+
+@pytest.mark.parametrize("shell", [MISTAKEN], ids=str, indirect=True)
+def test_mistake_is_named(shell) -> None:
+    """A wrong configuration: line and key are named, and the host serves."""
+    log = "\n".join(shell("log"))
+    assert re.search(r'godwit.conf:\d+: memory: "64Q"', log), log
+    assert "no VMs" in "\n".join(shell("vm list"))
