@@ -189,13 +189,13 @@ static void test_nested(void)
 }
 
 static const struct test tests[] = {
-	TEST("exception.step", test_step),
-	TEST("exception.step-exits", test_step_exits),
-	TEST("exception.step-mmio", test_step_mmio),
-	TEST("exception.step-rep", test_step_rep),
-	TEST("exception.df", test_df),
-	TEST("exception.delivery-fault", test_delivery_fault),
-	TEST("exception.nested", test_nested),
+	TEST("delivery.step", test_step),
+	TEST("delivery.step-exits", test_step_exits),
+	TEST("delivery.step-mmio", test_step_mmio),
+	TEST("delivery.step-rep", test_step_rep),
+	TEST("delivery.df", test_df),
+	TEST("delivery.fault", test_delivery_fault),
+	TEST("delivery.nested", test_nested),
 };
 
 int guest_main(void)
