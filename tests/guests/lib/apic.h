@@ -76,14 +76,13 @@ bool irq_counted(struct trap_frame *frame);
  * and looks both: a guest that gets few turns looks seldom.
  */
 #define LONG_TIME  1000000000ULL /* TSC ticks: 0.4 to 10 s */
-#define LONG_LOOKS 2000000u
-#define wait_for(cond)                                               \
-	({                                                           \
-		u64 wait_end = rdtsc() + LONG_TIME, looks = 0;       \
-		while (!(cond) &&                                    \
-		       (looks++ < LONG_LOOKS || rdtsc() < wait_end)) \
-			asm volatile("" ::: "memory");               \
-		(cond);                                              \
+#define LONG_LOOKS 10000000u
+#define wait_for(cond)                                                        \
+	({                                                                    \
+		u64 wait_end = rdtsc() + LONG_TIME, looks = 0;                \
+		while (!(cond) && (rdtsc() < wait_end || looks < LONG_LOOKS)) \
+			looks++;                                              \
+		(cond);                                                       \
 	})
 
 #endif
