@@ -91,12 +91,15 @@ class Reporter:
         if report.when == "collect":
             self.counts["failed"] += 1
         self.failures.append(name)
-        self.line(f"\n{self.red}FAIL{self.off} {name}")
-        self.line(report.longreprtext)
-        for heading, content in report.sections:
-            if heading in self.shown:
-                self.line(f"--- {heading}: above")
-                continue
+        text = report.longreprtext.strip()
+        news = [(heading, content) for heading, content in report.sections
+                if heading not in self.shown]
+        if not news and "\n" not in text:
+            # One more of what was explained already.
+            self.line(f"{self.red}FAIL{self.off} {name}: {text}")
+            return
+        self.line(f"\n{self.red}FAIL{self.off} {name}\n{text}")
+        for heading, content in news:
             self.shown.add(heading)
             self.line(f"--- {heading}\n{content}")
         self.line("rerun: " + rerun(name) + "\n")

@@ -2,6 +2,7 @@
 #include "cpu/features.h"
 #include "cpu/msr.h"
 #include "cpu/regs.h"
+#include "lib/string.h"
 #include "vm/handlers.h"
 #include "vm/machine.h"
 #include "vm/model.h"
@@ -9,6 +10,31 @@
 #define CR0_KNOWN                                                       \
 	(CR0_PE | CR0_MP | CR0_EM | CR0_TS | CR0_ET | CR0_NE | CR0_WP | \
 	 CR0_AM | CR0_NW | CR0_CD | CR0_PG)
+
+/*
+ * PAE paging loads its four pointers at once (SDM vol. 3A 4.4.1): those that are
+ * present must have no reserved bit. E_INVALID: #GP, and nothing has changed.
+ */
+static err_t load_pdptes(struct vcpu *vcpu, u64 cr0, u64 cr3, u64 cr4)
+{
+	const u64 reserved = 0x1e6 | ~(BIT(model_limits.phys_bits) - 1);
+	struct vcpu_state *s = &vcpu->state;
+	u64 pdpte[4];
+
+	if (!(cr0 & CR0_PG) || !(cr4 & CR4_PAE) || (s->efer & EFER_LME)) {
+		s->pdpte_valid = false;
+		return E_OK;
+	}
+	if (guest_read(&vcpu->vm->memory, cr3 & 0xffffffe0, pdpte,
+		       sizeof(pdpte)))
+		return E_INVALID; /* all ones there */
+	for (unsigned i = 0; i < 4; i++)
+		if ((pdpte[i] & 1) && (pdpte[i] & reserved))
+			return E_INVALID;
+	memcpy(s->pdpte, pdpte, sizeof(pdpte));
+	s->pdpte_valid = true;
+	return E_OK;
+}
 
 /*
  * MOV to CR0 (SDM vol. 2B MOV CRn, vol. 3A 2.5). Turning paging on or off moves
@@ -31,6 +57,8 @@ static err_t write_guest_cr0(struct vcpu *vcpu, u64 value)
 		if ((s->efer & EFER_LME) &&
 		    (!(s->cr4 & CR4_PAE) || (s->seg[CS].attr & SEG_L)))
 			return E_INVALID;
+		if (load_pdptes(vcpu, value, s->cr3, s->cr4))
+			return E_INVALID;
 		if (s->efer & EFER_LME)
 			s->efer |= EFER_LMA;
 	}
@@ -41,10 +69,8 @@ static err_t write_guest_cr0(struct vcpu *vcpu, u64 value)
 	}
 	s->cr0 = value;
 	vcpu->code.page = ~0ULL;
-	if (changed & (CR0_PG | CR0_WP | CR0_PE)) {
-		s->pdpte_valid = false;
+	if (changed & (CR0_PG | CR0_WP | CR0_PE))
 		vcpu->engine->flush(vcpu);
-	}
 	return E_OK;
 }
 
@@ -54,8 +80,11 @@ static err_t write_guest_cr3(struct vcpu *vcpu, u64 value)
 
 	if ((s->efer & EFER_LMA) && value >> model_limits.phys_bits)
 		return E_INVALID;
-	s->cr3 = s->efer & EFER_LMA ? value : (u32)value;
-	s->pdpte_valid = false;
+	if (!(s->efer & EFER_LMA))
+		value = (u32)value;
+	if (load_pdptes(vcpu, s->cr0, value, s->cr4))
+		return E_INVALID;
+	s->cr3 = value;
 	vcpu->engine->flush(vcpu);
 	return E_OK;
 }
@@ -69,11 +98,12 @@ static err_t write_guest_cr4(struct vcpu *vcpu, u64 value)
 		return E_INVALID;
 	if ((s->efer & EFER_LMA) && !(value & CR4_PAE))
 		return E_INVALID;
+	if ((changed & (CR4_PAE | CR4_PSE | CR4_PGE | CR4_SMEP)) &&
+	    load_pdptes(vcpu, s->cr0, s->cr3, value))
+		return E_INVALID;
 	s->cr4 = value;
-	if (changed & (CR4_PAE | CR4_PSE | CR4_PGE | CR4_SMEP | CR4_SMAP)) {
-		s->pdpte_valid = false;
+	if (changed & (CR4_PAE | CR4_PSE | CR4_PGE | CR4_SMEP | CR4_SMAP))
 		vcpu->engine->flush(vcpu);
-	}
 	return E_OK;
 }
 

@@ -8,7 +8,7 @@ tests read its log. Only boots that the selected tests need are started.
 from dataclasses import dataclass
 
 from lab.platforms import PLATFORMS, Platform
-from suites import HOSTILE, SUITES
+from suites import HOSTILE, SUITES, absent_reason
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ def config(run: str, vms: str = "", host: str = "") -> str:
 def everything(platform: str, cpus: int) -> Boot:
     """Every suite on one machine: the guests run beside each other."""
     vms = [suite.vm(name, platform) for name, suite in SUITES.items()
-           if suite.kernel]
+           if suite.kernel and not absent_reason(platform, name)]
     return Boot(f"{platform}-{cpus}", platform,
                 config("info; wait; selftest; vm list; exits; off",
                        "\n".join(vms)), cpus)
@@ -92,27 +92,44 @@ OPERATOR = [Boot(f"{platform}-operator", platform, config("", OPERATOR_VMS),
             for platform in ("svm", "vmx")]
 
 
-# (attack, how it may end, group): a host has room for 32 VMs.
-GROUP = 24
+# (attack, how it may end).
 ATTACKS = [(name, ends) for ends, names in HOSTILE.items()
            for name in names.split()]
-ATTACKS = [(name, ends, number // GROUP)
-           for number, (name, ends) in enumerate(ATTACKS)]
+ENDLESS = [(name, ends) for name, ends in ATTACKS if "running" in ends]
+ENDING = [attack for attack in ATTACKS if attack not in ENDLESS]
 
 
-def hostile(platform: str, cpus: int, group: int) -> Boot:
-    """A host that is attacked; `spin` is the neighbour who must not notice."""
-    vms = "".join(f"[vm {name}]\nkernel = guests/hostile/{name}.elf\n"
-                  "memory = 16M\nautostart = no\n"
-                  for name, _, its_group in ATTACKS if its_group == group)
-    return Boot(f"{platform}-{cpus}-hostile-{group}", platform,
+def attacked(name: str, platform: str, cpus: int, attacks: list) -> Boot:
+    """At the console, one attack after the other beside `spin`, a neighbour
+    that must not notice."""
+    vms = "".join(f"[vm {attack}]\nkernel = guests/hostile/{attack}.elf\n"
+                  "memory = 16M\nautostart = no\n" for attack, _ in attacks)
+    return Boot(name, platform,
                 config("", vms + "[vm spin]\nkernel = guests/spin.elf\n"
                        "cmdline = if=1\nmemory = 16M\n"),
                 cpus, interactive=True)
 
 
+def stormed(name: str, platform: str, cpus: int, attacks: list) -> Boot:
+    """All attacks at once, `paging` and `registers` among them."""
+    vms = [f"[vm {attack}]\nkernel = guests/hostile/{attack}.elf\n"
+           "memory = 16M\n" for attack, _ in attacks]
+    vms += [SUITES[suite].vm(suite, platform)
+            for suite in ("paging", "registers")]
+    return Boot(name, platform,
+                config("wait; vm list; off", "".join(vms)), cpus)
 
 
-HOSTILE_BOOTS = [hostile(platform, cpus, group)
-                 for platform, cpus in (("svm", 1), ("svm", 2), ("vmx", 1))
-                 for group in range(ATTACKS[-1][2] + 1)]
+# A host has room for 32 VMs: the attacks come in two groups.
+HALF = len(ATTACKS) // 2 + 1
+ATTACKED = {
+    attacked("svm-attacks-a", "svm", 1, ATTACKS[:HALF]): ATTACKS[:HALF],
+    attacked("svm-attacks-b", "svm", 1, ATTACKS[HALF:]): ATTACKS[HALF:],
+    attacked("vmx-attacks", "vmx", 1, ENDLESS): ENDLESS,
+}
+HALF = len(ENDING) // 2 + 1
+STORMED = {
+    stormed(f"{platform}-{cpus}-storm-{letter}", platform, cpus, group): group
+    for platform, cpus in (("vmx", 1), ("vmx", 2), ("svm", 2))
+    for letter, group in (("a", ENDING[:HALF]), ("b", ENDING[HALF:]))
+}

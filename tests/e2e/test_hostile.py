@@ -4,18 +4,22 @@ import time
 
 import pytest
 
-from boots import ATTACKS, HOSTILE_BOOTS
+from boots import ATTACKED, STORMED
+from suites import SUITES, skip_reason
 
-PATIENCE = 20  # seconds until an attack that goes on counts as endless
 CASES = [pytest.param(boot, name, ends, id=f"{boot}:{name}")
-         for boot in HOSTILE_BOOTS for name, ends, group in ATTACKS
-         if boot.name.endswith(f"-{group}")]
+         for boot, attacks in ATTACKED.items() for name, ends in attacks]
+STORM_CASES = [pytest.param(boot, name, ends, id=f"{boot}:{name}")
+               for boot, attacks in STORMED.items() for name, ends in attacks]
+NEIGHBOURS = [pytest.param(boot, check, id=f"{boot}:{check}")
+              for boot in STORMED for suite in ("paging", "registers")
+              for check in SUITES[suite].names()
+              if not skip_reason(boot.platform, check)]
 
 
 def until(shell, name: str, ends: str) -> dict:
     """Waits for the attack's end, or for long enough where it has none."""
-    patience = 1 if ends == "running" else PATIENCE
-    deadline = time.monotonic() + patience
+    deadline = time.monotonic() + (2 if "running" in ends else 60)
     while True:
         state = shell.row(name)
         if state["state"] != "running" or time.monotonic() > deadline:
@@ -23,23 +27,26 @@ def until(shell, name: str, ends: str) -> dict:
         time.sleep(0.1)
 
 
+def check_end(state: dict, ends: str) -> None:
+    assert state["state"] in ends.split(), state
+    if state["state"] == "crashed":
+        assert state["end"], "the host does not say why it stopped it"
+
+
 @pytest.mark.parametrize("shell, name, ends", CASES, indirect=["shell"])
 def test_attack(shell, name: str, ends: str) -> None:
     before = shell.row("spin")
     shell.send(f"vm start {name}\r")
     shell.expect(f"{name}: running")
-    state = until(shell, name, ends)
-    assert state["state"] in ends.split(), state
-    if state["state"] == "crashed":
-        assert state["end"], "the host does not say why it stopped it"
+    check_end(until(shell, name, ends), ends)
     shell(f"vm stop {name}")
-    assert shell.row(name)["state"] in ("off", "ended", "crashed")
+    assert shell.row(name)["state"] != "running"
     after = shell.row("spin")
     assert after["state"] == "running"
     assert after["exits"] > before["exits"], "the other VM stands still"
 
 
-@pytest.mark.parametrize("shell", HOSTILE_BOOTS, ids=str, indirect=True)
+@pytest.mark.parametrize("shell", ATTACKED, ids=str, indirect=True)
 def test_host_after_attacks(shell) -> None:
     """It still starts VMs and ends as it should. The last test of its boot."""
     shell("vm stop spin")
@@ -48,3 +55,20 @@ def test_host_after_attacks(shell) -> None:
     shell.send("off\r")
     outcome = shell.machine.wait(60)
     assert outcome.passed, outcome.text
+
+
+@pytest.mark.parametrize("run, name, ends", STORM_CASES, indirect=["run"])
+def test_storm(run, name: str, ends: str) -> None:
+    check_end(run.vm_state(name), ends)
+
+
+@pytest.mark.parametrize("run", STORMED, ids=str, indirect=True)
+def test_host_after_storm(run) -> None:
+    assert run.outcome.passed, run.outcome.text
+
+
+@pytest.mark.parametrize("run, check", NEIGHBOURS, indirect=["run"])
+def test_neighbour(run, check: str) -> None:
+    """A VM in the storm notices nothing of it."""
+    verdict, why = run.checks.get(check, ("missing", "never printed"))
+    assert verdict == "ok", f"{check}: {why}"
