@@ -96,10 +96,15 @@ void svm_after_exit(struct vcpu *vcpu)
 		vcpu->state.nmi_blocked = false;
 		svm->after &= ~AFTER_IRET;
 	}
-	if ((svm->after & AFTER_IRQ) && !(vmcb->int_ctl & V_IRQ)) {
+	if (!(svm->after & AFTER_IRQ))
+		return;
+	if (!(vmcb->int_ctl & V_IRQ)) {
 		vcpu->taken = svm->offered;
 		svm->offered = -1;
 		svm->after &= ~AFTER_IRQ;
+	} else if (vmcb->rflags & RFLAGS_IF) {
+		/* It may be possible to inject now: see the offer. */
+		vcpu_request(vcpu, REQUEST_INTERRUPT);
 	}
 }
 
@@ -121,25 +126,35 @@ void svm_watch_iret(struct svm_vcpu *svm, bool on)
 /* --- offers */
 
 /*
- * The priority is worked out by the local APIC already. QEMU's TCG does not
- * load the interrupt shadow at entry: so nothing is offered in one, and we come
- * back when it is over.
+ * What the guest can take at once is injected. What it cannot goes to V_IRQ and
+ * comes by itself as soon as it can; the priority is worked out by the local
+ * APIC already. (Bochs 2.7 does not deliver V_IRQ to a guest entered with IF=1
+ * until that changes IF; QEMU's TCG does not load the interrupt shadow, so
+ * nothing is offered in one, and we come back when it is over.)
  */
 void svm_offer_interrupt(struct vcpu *vcpu, int vector)
 {
 	struct svm_vcpu *svm = vcpu->hw;
+	struct vcpu_state *s = &vcpu->state;
 	u64 ctl = V_INTR_MASKING;
 
-	if (vector >= 0 && vcpu->state.shadow) {
+	if (vector >= 0 && s->shadow) {
 		svm_come_back(svm);
 		vector = -1;
+	} else if (vector >= 0 && s->pending.kind == EVENT_NONE &&
+		   (s->rflags & RFLAGS_IF)) {
+		s->pending = (struct event){.kind = EVENT_INTERRUPT,
+					    .vector = vector};
+		vcpu->taken = vector;
+		vector = -1;
 	}
-	if (vector >= 0)
+	svm->after &= ~AFTER_IRQ;
+	if (vector >= 0) {
 		ctl |= V_IRQ | V_IGN_TPR | V_INTR_PRIO(0xf) |
 		       (u64)vector << V_INTR_VECTOR_SHIFT;
+		svm->after |= AFTER_IRQ;
+	}
 	svm->offered = vector;
-	svm->after =
-		vector >= 0 ? svm->after | AFTER_IRQ : svm->after & ~AFTER_IRQ;
 	if (svm->vmcb->int_ctl != ctl) {
 		svm->vmcb->int_ctl = ctl;
 		svm_dirty(svm, CLEAN_TPR);
