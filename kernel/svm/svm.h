@@ -2,8 +2,9 @@
  * Inside the SVM engine: what it keeps of a processor and of a vCPU, and which
  * file does what.
  *
- *	svm.c     the engine's table: processors and vCPUs on, off and entered
- *	entry.S   the world switch
+ *	svm.c     the engine's table: processors and vCPUs on and off
+ *	enter.c   the round trip into the guest and back
+ *	entry.S   the world switch, in the middle of it
  *	state.c   canonical state to VMCB and back
  *	exit.c    the hardware's exits in neutral words
  *	events.c  interrupts, exceptions and NMIs into the guest
@@ -62,6 +63,10 @@ struct svm_vcpu {
 	u64 iret_rip;  /* of the IRET that ends the NMI handler */
 	bool stepping; /* TF is ours: to see that IRET finish */
 };
+
+/* --- enter.c, entry.S */
+
+void svm_enter(struct vcpu *vcpu);
 
 /*
  * Loads the guest's registers, enters, stores them, and goes on in svm_exited()
