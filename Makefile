@@ -31,14 +31,17 @@ KERNEL_OBJ  := $(patsubst %,$(OUT)/obj/%.o,$(KERNEL_SRC))
 # is emulated.
 string_calls = -m$(1)-strategy=unrolled_loop:128:noalign,libcall:-1:noalign
 # Small everywhere, fast on the way from exit to entry and in the copy loops.
-# Without SSE nothing needs the stack aligned to more than its own words.
+# What is small keeps its frame pointers and its functions, for backtraces.
 KERNEL_FAST  := $(addprefix kernel/,lib/string.c vm/run.c vm/exits.c vm/fetch.c \
-		vm/inject.c svm/svm.c svm/exit.c vmx/exit.c)
-KERNEL_FLAGS = $(COMMON) $(if $(filter $<,$(KERNEL_FAST)),-O2,-Oz) -g \
-	       -mcmodel=kernel -fno-pic -fno-pie -ffunction-sections \
-	       -mpreferred-stack-boundary=3 -fno-align-functions \
-	       -fno-align-jumps -fno-align-loops \
-	       $(if $(filter $<,$(KERNEL_FAST)),-fomit-frame-pointer,-fno-omit-frame-pointer) \
+		vm/inject.c svm/enter.c svm/exit.c vmx/enter.c vmx/exit.c)
+FAST_FLAGS   := -O2 -fomit-frame-pointer
+SMALL_FLAGS  := -Oz -fno-omit-frame-pointer -fno-inline-functions-called-once \
+		-fno-tree-loop-im -fno-move-loop-invariants
+# Without SSE nothing needs the stack aligned to more than its own words.
+KERNEL_FLAGS = $(COMMON) -g -mcmodel=kernel -fno-pic -fno-pie \
+	       $(if $(filter $<,$(KERNEL_FAST)),$(FAST_FLAGS),$(SMALL_FLAGS)) \
+	       -ffunction-sections -mpreferred-stack-boundary=3 \
+	       -fno-align-functions -fno-align-jumps -fno-align-loops \
 	       -fno-common -fno-strict-aliasing \
 	       $(call string_calls,memset) $(call string_calls,memcpy) \
 	       -Ikernel -I.

@@ -17,8 +17,8 @@
 	(0x7ffu | CR4_UMIP | CR4_LA57 | CR4_FSGSBASE | CR4_PCIDE | \
 	 CR4_OSXSAVE | CR4_SMEP | CR4_SMAP | CR4_PKE | CR4_CET)
 /* ... LMSLE, FFXSR, TCE; MCOMMIT, INTWB; UAIE, AIBRSE. */
-#define EFER_DEFINED                                                           \
-	(EFER_SCE | EFER_LME | EFER_LMA | EFER_NXE | EFER_SVME | EFER_LMSLE |  \
+#define EFER_DEFINED                                                          \
+	(EFER_SCE | EFER_LME | EFER_LMA | EFER_NXE | EFER_SVME | EFER_LMSLE | \
 	 EFER_FFXSR | BIT(15) | BIT(17) | BIT(18) | BIT(20) | BIT(21))
 
 static const struct rule rules[] = {

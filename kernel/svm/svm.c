@@ -16,6 +16,7 @@
 #include "lib/string.h"
 #include "mm/heap.h"
 #include "mm/pages.h"
+#include "vm/maps.h"
 #include "vm/model.h"
 #include "vm/vm.h"
 
@@ -169,7 +170,6 @@ static void svm_cpu_off(struct cpu *cpu)
 #define MSRPM_PAGES 2u
 
 static u64 bitmaps;
-static struct spinlock bitmaps_lock = SPINLOCK_INIT;
 
 /* Two bits an MSR, read and write; three ranges of 2 KiB (15.11). */
 static void open_msr(u8 *map, u32 msr)
@@ -181,31 +181,6 @@ static void open_msr(u8 *map, u32 msr)
 	else if (msr >= 0xc0000000)
 		map += 2048;
 	map[bit / 8] &= ~(3u << bit % 8);
-}
-
-static u64 make_bitmaps(void)
-{
-	u64 size = (IOPM_PAGES + MSRPM_PAGES) * PAGE_SIZE;
-	u64 phys = page_alloc(order_for(size));
-	u8 *map = phys_to_virt(phys);
-
-	if (!phys)
-		return 0;
-	memset(map, 0xff, size);
-	for (const u16 *port = model_open_ports; *port; port++)
-		map[*port / 8] &= ~BIT(*port % 8);
-	for (const u32 *msr = model_open_msrs; *msr; msr++)
-		open_msr(map + IOPM_PAGES * PAGE_SIZE, *msr);
-	return phys;
-}
-
-static bool have_bitmaps(void)
-{
-	spin_lock(&bitmaps_lock);
-	if (!bitmaps)
-		bitmaps = make_bitmaps();
-	spin_unlock(&bitmaps_lock);
-	return bitmaps != 0;
 }
 
 /* --- the vCPU: created, attached, detached */
@@ -261,7 +236,9 @@ static err_t svm_vcpu_create(struct vcpu *vcpu)
 	if (!svm)
 		return E_NOMEM;
 	svm->vmcb_phys = page_alloc_zeroed(ORDER_4K);
-	if (!svm->vmcb_phys || !have_bitmaps()) {
+	bitmaps = exit_maps((IOPM_PAGES + MSRPM_PAGES) * PAGE_SIZE,
+			    IOPM_PAGES * PAGE_SIZE, open_msr);
+	if (!svm->vmcb_phys || !bitmaps) {
 		if (svm->vmcb_phys)
 			page_free(svm->vmcb_phys, ORDER_4K);
 		kfree(svm);
@@ -313,86 +290,7 @@ static void svm_detach(struct vcpu *vcpu)
 	sc->vcpu = NULL;
 }
 
-/* --- the round trip */
-
-/*
- * TCG has spoiled the save area then, and taken the event out: what was to be
- * entered is made anew from what is known, explained, and loaded whole the next
- * time.
- */
-static void failed_entry(struct vcpu *vcpu)
-{
-	struct svm_vcpu *svm = vcpu->hw;
-
-	svm_put(vcpu, vcpu->valid & STATE_ALL);
-	svm_inject(vcpu);
-	svm_explain_entry(vcpu);
-	svm->vmcb->event_inj = 0;
-	svm->vmcb->clean = 0;
-	svm->after &= ~AFTER_EVENT;
-	vcpu->valid = vcpu->dirty = STATE_ALL;
-	vcpu->exit.code = VMEXIT_INVALID;
-	vcpu->exit.reason = EXIT_ENTRY_FAILED;
-	vcpu->exit.ilen = 0;
-}
-
-/*
- * The way in: what has changed into the VMCB, then the switch, which comes back
- * in svm_exited(). Each is the other's last call: nothing is kept on the stack
- * that the switch would not keep anyway.
- */
-static void svm_enter(struct vcpu *vcpu)
-{
-	struct svm_vcpu *svm = vcpu->hw;
-
-	if (likely(vcpu->dirty == STATE_CORE)) {
-		svm_put_core(vcpu);
-		vcpu->dirty = 0;
-	} else if (vcpu->dirty) {
-		svm_put(vcpu, vcpu->dirty);
-	}
-	if (unlikely(vcpu->state.pending.kind != EVENT_NONE))
-		svm_inject(vcpu);
-	svm->vmcb->rax = vcpu->state.gpr[RAX];
-	svm_switch(vcpu, svm->vmcb_phys, svm->host_vmcb);
-}
-
-void svm_exited(struct vcpu *vcpu)
-{
-	struct svm_vcpu *svm = vcpu->hw;
-	struct vmcb *vmcb = svm->vmcb;
-	struct vcpu_state *s = &vcpu->state;
-
-	u32 code = vmcb->exit_code;
-
-	if (unlikely(code == VMEXIT_INVALID)) {
-		if (!svm_is_bad_cr3_write(vcpu)) {
-			failed_entry(vcpu);
-			return;
-		}
-		code = VMEXIT_EXCEPTION + EXC_GP;
-		vmcb->exit_info1 = 0;
-	}
-	vmcb->clean = CLEAN_ALL;
-	s->pending.kind = EVENT_NONE;
-	s->gpr[RAX] = vmcb->rax;
-	s->gpr[RSP] = vmcb->rsp;
-	s->rip = vmcb->rip;
-	s->rflags = vmcb->rflags;
-	s->shadow = vmcb->int_state & INTERRUPT_SHADOW;
-	/*
-	 * What fetching an instruction needs. CR0, CR4 and EFER are in the
-	 * state already: the guest cannot change them without an exit.
-	 */
-	s->seg[CS] = vmcb->cs;
-	s->cr3 = vmcb->cr3;
-	vcpu->valid = STATE_CORE | STATE_FETCH;
-	if (unlikely(svm->after))
-		svm_after_exit(vcpu);
-	if (unlikely(vmcb->exit_int_info & EVENT_VALID))
-		svm_interrupted_event(vcpu);
-	svm_decode(vcpu, vmcb, code);
-}
+/* --- time */
 
 /* No preemption timer here: the local APIC's, whose interrupt exits. */
 static void arm_timer(const struct svm_vcpu *svm)

@@ -3,6 +3,7 @@
  * file does what.
  *
  *	svm.c     the engine's table: processors and vCPUs on, off and entered
+ *	enter.c   the round trip through it
  *	entry.S   the world switch
  *	state.c   canonical state to VMCB and back
  *	exit.c    the hardware's exits in neutral words
@@ -74,6 +75,10 @@ void svm_come_back(struct svm_vcpu *svm);
  */
 void svm_switch(struct vcpu *vcpu, u64 vmcb_phys, u64 host_vmcb_phys);
 void svm_exited(struct vcpu *vcpu);
+
+/* --- enter.c */
+
+void svm_enter(struct vcpu *vcpu);
 
 /* The processor must read these parts of the VMCB again. */
 static inline void svm_dirty(struct svm_vcpu *svm, u32 clean_bits)

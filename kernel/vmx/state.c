@@ -11,6 +11,68 @@
 #include "vm/vm.h"
 #include "vmx/vmx.h"
 
+/* --- what is the same in both, by groups */
+
+struct field {
+	u16 field;
+	u8 size; /* in the state */
+	u16 in_state;
+};
+
+#define FIELD(name, member)                                     \
+	{                                                       \
+		name, sizeof(((struct vcpu_state *)0)->member), \
+			offsetof(struct vcpu_state, member)     \
+	}
+
+static const struct field table_fields[] = {
+	FIELD(GUEST_GDTR_BASE, gdtr.base),
+	FIELD(GUEST_GDTR_LIMIT, gdtr.limit),
+	FIELD(GUEST_IDTR_BASE, idtr.base),
+	FIELD(GUEST_IDTR_LIMIT, idtr.limit),
+};
+
+static const struct field control_fields[] = {
+	FIELD(GUEST_CR3, cr3),
+	FIELD(GUEST_EFER, efer),
+	FIELD(GUEST_PAT, pat),
+};
+
+static const struct field debug_fields[] = {
+	FIELD(GUEST_DR7, dr7),
+	FIELD(GUEST_DEBUGCTL, debugctl),
+};
+
+static const struct field msr_fields[] = {
+	FIELD(GUEST_SYSENTER_CS, sysenter_cs),
+	FIELD(GUEST_SYSENTER_ESP, sysenter_esp),
+	FIELD(GUEST_SYSENTER_EIP, sysenter_eip),
+};
+
+static void get_fields(struct vcpu *vcpu, const struct field *fields, size_t n)
+{
+	for (; n-- > 0; fields++) {
+		u64 value = vmread(fields->field);
+
+		memcpy((u8 *)&vcpu->state + fields->in_state, &value,
+		       fields->size);
+	}
+}
+
+static void put_fields(struct vcpu *vcpu, const struct field *fields, size_t n)
+{
+	for (; n-- > 0; fields++) {
+		u64 value = 0;
+
+		memcpy(&value, (u8 *)&vcpu->state + fields->in_state,
+		       fields->size);
+		vmwrite(fields->field, value);
+	}
+}
+
+#define GET_FIELDS(fields) get_fields(vcpu, fields, ARRAY_LEN(fields))
+#define PUT_FIELDS(fields) put_fields(vcpu, fields, ARRAY_LEN(fields))
+
 /* --- core: RIP, RSP, RFLAGS, what holds events back */
 
 _Static_assert(SHADOW_STI == INTERRUPTIBILITY_STI &&
@@ -83,27 +145,17 @@ static void put_segment(struct vcpu *vcpu, unsigned i)
 
 static void get_segments(struct vcpu *vcpu)
 {
-	struct vcpu_state *s = &vcpu->state;
-
 	for (unsigned i = 0; i < SEGMENTS; i++)
 		get_segment(vcpu, i);
-	s->gdtr.base = vmread(GUEST_GDTR_BASE);
-	s->gdtr.limit = vmread(GUEST_GDTR_LIMIT);
-	s->idtr.base = vmread(GUEST_IDTR_BASE);
-	s->idtr.limit = vmread(GUEST_IDTR_LIMIT);
-	state_normalise(s);
+	GET_FIELDS(table_fields);
+	state_normalise(&vcpu->state);
 }
 
 static void put_segments(struct vcpu *vcpu)
 {
-	const struct vcpu_state *s = &vcpu->state;
-
 	for (unsigned i = 0; i < SEGMENTS; i++)
 		put_segment(vcpu, i);
-	vmwrite(GUEST_GDTR_BASE, s->gdtr.base);
-	vmwrite(GUEST_GDTR_LIMIT, s->gdtr.limit);
-	vmwrite(GUEST_IDTR_BASE, s->idtr.base);
-	vmwrite(GUEST_IDTR_LIMIT, s->idtr.limit);
+	PUT_FIELDS(table_fields);
 }
 
 /* --- control registers: some bits are not the guest's own (26.3) */
@@ -144,10 +196,8 @@ static void get_control(struct vcpu *vcpu)
 
 	s->cr0 = get_cr0();
 	s->cr2 = read_cr2();
-	s->cr3 = vmread(GUEST_CR3);
 	s->cr4 = get_cr4();
-	s->efer = vmread(GUEST_EFER);
-	s->pat = vmread(GUEST_PAT);
+	GET_FIELDS(control_fields);
 	s->pdpte_valid = pae_paging(s);
 	for (unsigned i = 0; i < 4; i++)
 		s->pdpte[i] = s->pdpte_valid ? vmread(GUEST_PDPTE0 + 2 * i) : 0;
@@ -181,10 +231,8 @@ static void put_control(struct vcpu *vcpu)
 	vmwrite(CR4_SHADOW, s->cr4);
 	vmwrite(GUEST_CR4,
 		(s->cr4 & ~host4) | msrs->cr4_fixed0 | (read_cr4() & CR4_MCE));
-	vmwrite(GUEST_CR3, s->cr3);
 	write_cr2(s->cr2);
-	vmwrite(GUEST_EFER, s->efer);
-	vmwrite(GUEST_PAT, s->pat);
+	PUT_FIELDS(control_fields);
 	if (s->efer & EFER_LMA)
 		entry |= ENTRYC_GUEST_64;
 	vmwrite(ENTRY_CONTROLS, entry);
@@ -195,46 +243,46 @@ static void put_control(struct vcpu *vcpu)
 
 /* --- debug registers and MSRs */
 
+static const struct {
+	u32 msr;
+	u16 in_state;
+} msrs[] = {
+	{MSR_STAR, offsetof(struct vcpu_state, star)},
+	{MSR_LSTAR, offsetof(struct vcpu_state, lstar)},
+	{MSR_CSTAR, offsetof(struct vcpu_state, cstar)},
+	{MSR_SFMASK, offsetof(struct vcpu_state, sfmask)},
+	{MSR_KERNEL_GS_BASE, offsetof(struct vcpu_state, kernel_gs_base)},
+};
+
+static u64 *msr_place(struct vcpu *vcpu, unsigned i)
+{
+	return (u64 *)((u8 *)&vcpu->state + msrs[i].in_state);
+}
+
+static void get_msrs(struct vcpu *vcpu)
+{
+	for (unsigned i = 0; i < ARRAY_LEN(msrs); i++)
+		*msr_place(vcpu, i) = rdmsr(msrs[i].msr);
+	GET_FIELDS(msr_fields);
+}
+
+static void put_msrs(struct vcpu *vcpu)
+{
+	for (unsigned i = 0; i < ARRAY_LEN(msrs); i++)
+		wrmsr(msrs[i].msr, *msr_place(vcpu, i));
+	PUT_FIELDS(msr_fields);
+}
+
 static void get_debug(struct vcpu *vcpu)
 {
 	vcpu->state.dr6 = read_dr6();
-	vcpu->state.dr7 = vmread(GUEST_DR7);
-	vcpu->state.debugctl = vmread(GUEST_DEBUGCTL);
+	GET_FIELDS(debug_fields);
 }
 
 static void put_debug(struct vcpu *vcpu)
 {
 	write_dr6(vcpu->state.dr6);
-	vmwrite(GUEST_DR7, vcpu->state.dr7);
-	vmwrite(GUEST_DEBUGCTL, vcpu->state.debugctl);
-}
-
-static void get_msrs(struct vcpu *vcpu)
-{
-	struct vcpu_state *s = &vcpu->state;
-
-	s->star = rdmsr(MSR_STAR);
-	s->lstar = rdmsr(MSR_LSTAR);
-	s->cstar = rdmsr(MSR_CSTAR);
-	s->sfmask = rdmsr(MSR_SFMASK);
-	s->kernel_gs_base = rdmsr(MSR_KERNEL_GS_BASE);
-	s->sysenter_cs = vmread(GUEST_SYSENTER_CS);
-	s->sysenter_esp = vmread(GUEST_SYSENTER_ESP);
-	s->sysenter_eip = vmread(GUEST_SYSENTER_EIP);
-}
-
-static void put_msrs(struct vcpu *vcpu)
-{
-	const struct vcpu_state *s = &vcpu->state;
-
-	wrmsr(MSR_STAR, s->star);
-	wrmsr(MSR_LSTAR, s->lstar);
-	wrmsr(MSR_CSTAR, s->cstar);
-	wrmsr(MSR_SFMASK, s->sfmask);
-	wrmsr(MSR_KERNEL_GS_BASE, s->kernel_gs_base);
-	vmwrite(GUEST_SYSENTER_CS, s->sysenter_cs);
-	vmwrite(GUEST_SYSENTER_ESP, s->sysenter_esp);
-	vmwrite(GUEST_SYSENTER_EIP, s->sysenter_eip);
+	PUT_FIELDS(debug_fields);
 }
 
 /* CS, CR0, CR3, CR4, EFER: what fetching an instruction needs. */

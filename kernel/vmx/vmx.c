@@ -15,6 +15,7 @@
 #include "lib/string.h"
 #include "mm/heap.h"
 #include "mm/pages.h"
+#include "vm/maps.h"
 #include "vm/model.h"
 #include "vm/vm.h"
 
@@ -129,7 +130,6 @@ static void vmx_cpu_off(struct cpu *cpu)
 
 /* 8 KiB of ports, then 4 KiB of MSRs; a set bit is an exit. */
 static u64 bitmaps;
-static struct spinlock bitmaps_lock = SPINLOCK_INIT;
 
 /* Reads in the first half, writes in the second; low and high MSRs (25.6.9). */
 static void open_msr(u8 *map, u32 msr)
@@ -142,30 +142,6 @@ static void open_msr(u8 *map, u32 msr)
 	map[2048 + bit / 8] &= ~BIT(bit % 8);
 }
 
-static u64 make_bitmaps(void)
-{
-	u64 phys = page_alloc(order_for(3 * PAGE_SIZE));
-	u8 *map = phys_to_virt(phys);
-
-	if (!phys)
-		return 0;
-	memset(map, 0xff, 3 * PAGE_SIZE);
-	for (const u16 *port = model_open_ports; *port; port++)
-		map[*port / 8] &= ~BIT(*port % 8);
-	for (const u32 *msr = model_open_msrs; *msr; msr++)
-		open_msr(map + 2 * PAGE_SIZE, *msr);
-	return phys;
-}
-
-static bool have_bitmaps(void)
-{
-	spin_lock(&bitmaps_lock);
-	if (!bitmaps)
-		bitmaps = make_bitmaps();
-	spin_unlock(&bitmaps_lock);
-	return bitmaps != 0;
-}
-
 /* --- the vCPU: created, attached, detached */
 
 static err_t vmx_vcpu_create(struct vcpu *vcpu)
@@ -175,7 +151,8 @@ static err_t vmx_vcpu_create(struct vcpu *vcpu)
 	if (!vmx)
 		return E_NOMEM;
 	vmx->vmcs = alloc_region();
-	if (!vmx->vmcs || !have_bitmaps()) {
+	bitmaps = exit_maps(3 * PAGE_SIZE, 2 * PAGE_SIZE, open_msr);
+	if (!vmx->vmcs || !bitmaps) {
 		if (vmx->vmcs)
 			page_free(vmx->vmcs, ORDER_4K);
 		kfree(vmx);
@@ -362,46 +339,6 @@ static void vmx_detach(struct vcpu *vcpu)
 	vcpu_changed(vcpu, NOT_IN_VMCS);
 	vmclear(vmx->vmcs);
 	vc->vcpu = NULL;
-}
-
-/* --- the round trip */
-
-static void failed_entry(struct vcpu *vcpu)
-{
-	vmwrite(ENTRY_EVENT, 0); /* only a real exit clears it */
-	vcpu->exit.reason = EXIT_ENTRY_FAILED;
-	vcpu->exit.ilen = 0;
-}
-
-static void vmx_enter(struct vcpu *vcpu)
-{
-	struct vmx_vcpu *vmx = vcpu->hw;
-	u64 flags;
-	u32 reason;
-
-	if (likely(vcpu->dirty))
-		vmx_put(vcpu, vcpu->dirty);
-	if (unlikely(vcpu->state.pending.kind != EVENT_NONE))
-		vmx_inject(vcpu);
-
-	flags = vmx_switch(vcpu->state.gpr, &vmx->host_rsp, vmx->launched);
-	if (unlikely(flags)) {
-		vmx_explain_vmfail(vcpu, flags);
-		failed_entry(vcpu);
-		return;
-	}
-	reason = vmread(EXIT_REASON);
-	if (unlikely(reason & REASON_ENTRY_FAILED)) {
-		vmx_explain_entry(vcpu, reason);
-		vcpu->exit.code = reason;
-		failed_entry(vcpu);
-		return;
-	}
-	vmx->launched = true;
-	vcpu->state.pending.kind = EVENT_NONE;
-	vcpu->valid = STATE_CORE;
-	vmx_get_core(vcpu);
-	vmx_decode(vcpu, reason);
 }
 
 void vmx_set_proc(struct vmx_vcpu *vmx, u32 bits, bool on)

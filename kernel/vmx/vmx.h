@@ -3,8 +3,9 @@
  * file does what.
  *
  *	caps.c    which controls this processor offers and guests need
- *	vmx.c     the engine's table: processors and vCPUs on, off and entered
- *	entry.S   the world switch
+ *	vmx.c     the engine's table: processors and vCPUs on and off
+ *	enter.c   the round trip into the guest and back
+ *	entry.S   the world switch, in the middle of it
  *	state.c   canonical state to VMCS and back
  *	exit.c    the hardware's exits in neutral words
  *	events.c  interrupts, exceptions and NMIs into the guest
@@ -54,7 +55,7 @@ void vmx_read_msrs(struct vmx_msrs *msrs);
 err_t vmx_choose(const struct vmx_msrs *msrs, struct vmx_caps *caps,
 		 struct engine_caps *out);
 
-/* --- a processor and a vCPU (vmx.c, entry.S) */
+/* --- a processor and a vCPU (vmx.c) */
 
 struct vmx_cpu {
 	u64 region;	   /* of VMXON, physical */
@@ -78,14 +79,16 @@ struct vmx_vcpu {
 	u64 pml_page;
 };
 
+/* --- enter.c, entry.S */
+
+void vmx_enter(struct vcpu *vcpu);
+
 /*
  * Loads the guest's registers and enters. 0: it ran and exited. Else the flags
  * that VMLAUNCH or VMRESUME left: VMfail.
  */
 u64 vmx_switch(u64 *gpr, u64 *host_rsp, bool launched);
-#define VMFAIL_INVALID                                         \
-	BIT(0) /* CF: there is no VMCS to hold an error number \
-		*/
+#define VMFAIL_INVALID BIT(0) /* CF: no VMCS to hold an error number */
 
 void vmx_switch_return(void); /* where exits arrive */
 
