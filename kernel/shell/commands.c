@@ -54,7 +54,7 @@ static void run_info(struct vm *vm, const char *argument)
 	       pages.free >> 20);
 	for_each_cpu (cpu)
 		printf("cpu %-5u apic id %u, idle %lu%%\n", cpu->id,
-		       cpu->apic_id, cpu->idle_tsc * 100 / (rdtsc() | 1));
+		       cpu->apic_id, cpu->idle_tsc * 100 / (ns_to_tsc(now_ns()) | 1));
 	for (unsigned i = 0; file_at(i, &file); i++)
 		printf("file      %s, %lu bytes\n", file.name, file.size);
 }

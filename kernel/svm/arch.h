@@ -197,6 +197,12 @@ enum svm_exit_code {
 };
 #define VMEXIT_INVALID 0xffffffffu
 
+/* Debug registers (13.1.1). */
+#define DR6_BD	   BIT(13)
+#define DR6_BS	   BIT(14)
+#define DR6_CAUSES (0xfu | DR6_BD | DR6_BS)
+#define DR7_GD	   BIT(13)
+
 /* EXITINFO1 of IOIO (15.10.2). */
 #define IOIO_IN		BIT(0)
 #define IOIO_STRING	BIT(2)

@@ -42,21 +42,20 @@ static bool is_mov_dr(struct vcpu *vcpu)
 	       (insn.opcode == 0x21 || insn.opcode == 0x23);
 }
 
-#define DR6_BD BIT(13)
-#define DR7_GD BIT(13)
-
 /*
- * DR6 is up to date (15.12.2; Bochs 2.7 forgets, so the access is looked at
- * too). DR7.GD falls when the guest's handler is entered: our doing now.
+ * DR6 is up to date (15.12.2) but in Bochs 2.7, which forgets: there the cause
+ * is looked for. DR7.GD falls when the guest's handler is entered: our doing
+ * now.
  */
 static void take_debug_exception(struct vcpu *vcpu)
 {
 	struct vcpu_state *s = &vcpu->state;
 
 	vcpu_need(vcpu, STATE_DEBUG);
-	if (!(s->dr7 & DR7_GD) || !is_mov_dr(vcpu))
-		return;
-	s->dr6 |= DR6_BD;
+	if ((s->dr7 & DR7_GD) && is_mov_dr(vcpu))
+		s->dr6 |= DR6_BD;
+	else if ((s->rflags & RFLAGS_TF) && !(s->dr6 & DR6_CAUSES))
+		s->dr6 |= DR6_BS;
 	s->dr7 &= ~DR7_GD;
 	vcpu_changed(vcpu, STATE_DEBUG);
 }

@@ -8,6 +8,7 @@
  *	exit.c    the hardware's exits in neutral words
  *	events.c  interrupts, exceptions and NMIs into the guest
  *	npt.c     second-level tables and their caches
+ *	rules.c   what the manual asks of a VMCB
  *	explain.c why an entry failed
  *
  * Section numbers are those of AMD APM volume 2.
@@ -148,11 +149,13 @@ void svm_flush(struct vcpu *vcpu);
 void svm_flush_attach(struct vcpu *vcpu);
 void svm_flush_detach(struct vcpu *vcpu);
 
-/* --- explain.c */
+/* --- rules.c */
 
 /* Pure. E_INVALID: why says which rule of the manual the VMCB breaks. */
 err_t svm_check(const struct vmcb *vmcb, const struct svm_caps *caps, char *why,
 		size_t size);
+
+/* --- explain.c */
 
 void svm_explain_entry(struct vcpu *vcpu);
 void svm_dump(struct vcpu *vcpu);

@@ -5,202 +5,158 @@
  */
 #include "cpu/msr.h"
 #include "cpu/regs.h"
-#include "lib/printf.h"
+#include "vm/rules.h"
 #include "vm/state.h"
 
-struct check {
-	const struct vcpu_state *s;
-	const struct state_limits *limits;
-	char *why;
-	size_t size;
+#define RULES_OF struct vcpu_state
+
+#define EVENT_IS(what) IS(pending.kind, ~0, what)
+#define LINEAR(name, field)                  \
+	{                                    \
+		name " %lx: not canonical",  \
+		{                            \
+			NOT_CANONICAL(field) \
+		}                            \
+	}
+
+static const struct rule rules[] = {
+	/* control registers */
+	{"CR0 %lx: upper half set", {ANY(cr0, UPPER_HALF)}},
+	{"CR0 %lx: PG without PE", {ANY(cr0, CR0_PG), NONE(cr0, CR0_PE)}},
+	{"CR0 %lx: NW without CD", {ANY(cr0, CR0_NW), NONE(cr0, CR0_CD)}},
+	{"EFER %lx: LMA without LME",
+	 {ANY(efer, EFER_LMA), NONE(efer, EFER_LME)}},
+	{"EFER %lx: LMA without CR0.PG",
+	 {ANY(efer, EFER_LMA), NONE(cr0, CR0_PG)}},
+	{"EFER %lx: LME and CR0.PG without LMA",
+	 {NONE(efer, EFER_LMA), ANY(efer, EFER_LME), ANY(cr0, CR0_PG)}},
+	{"CR4 %lx: long mode, no PAE",
+	 {NONE(cr4, CR4_PAE), ANY(efer, EFER_LMA)}},
+	{"CR4 %lx: PCIDE outside long mode",
+	 {ANY(cr4, CR4_PCIDE), NONE(efer, EFER_LMA)}},
+	{"CR8 %lx: above 15", {ABOVE(cr8, 15)}},
+	{"PAT %lx: unknown memory type", {BAD_PAT(pat)}},
+	{"XCR0 %lx: no x87", {NONE(xcr0, 1)}},
+	{"XCR0 %lx: AVX without SSE", {IS(xcr0, 6, 4)}},
+	{"DR6 %lx: upper half set", {ANY(dr6, UPPER_HALF)}},
+	{"DR7 %lx: upper half set", {ANY(dr7, UPPER_HALF)}},
+
+	/* RFLAGS */
+	{"RFLAGS %lx: bit 1 clear", {NONE(rflags, RFLAGS_R1)}},
+	{"RFLAGS %lx: reserved bits", {ANY(rflags, ~0x3f7fd7ULL)}},
+	{"RFLAGS %lx: VM in real mode",
+	 {ANY(rflags, RFLAGS_VM), NONE(cr0, CR0_PE)}},
+	{"RFLAGS %lx: VM in long mode",
+	 {ANY(rflags, RFLAGS_VM), ANY(efer, EFER_LMA)}},
+
+	/* addresses */
+	LINEAR("GDTR.base", gdtr.base),
+	LINEAR("IDTR.base", idtr.base),
+	LINEAR("FS.base", seg[FS].base),
+	LINEAR("GS.base", seg[GS].base),
+	LINEAR("LDTR.base", seg[LDTR].base),
+	LINEAR("TR.base", seg[TR].base),
+	LINEAR("KERNEL_GS_BASE", kernel_gs_base),
+	LINEAR("LSTAR", lstar),
+	LINEAR("CSTAR", cstar),
+	LINEAR("SYSENTER_ESP", sysenter_esp),
+	LINEAR("SYSENTER_EIP", sysenter_eip),
+	LINEAR("RIP", rip),
+	{"GDTR.limit %lx: above ffff", {ABOVE(gdtr.limit, 0xffff)}},
+	{"IDTR.limit %lx: above ffff", {ABOVE(idtr.limit, 0xffff)}},
+	{"RIP %lx: upper half set outside long mode",
+	 {ANY(rip, UPPER_HALF), NONE(efer, EFER_LMA)}},
+	{"RIP %lx: upper half set outside 64-bit code",
+	 {ANY(rip, UPPER_HALF), NONE(seg[CS].attr, SEG_L)}},
+
+	/* CS and TR */
+	{"CS attributes %lx: not present", {NONE(seg[CS].attr, SEG_P)}},
+	{"CS attributes %lx: a system segment", {NONE(seg[CS].attr, SEG_S)}},
+	{"CS attributes %lx: L and D in long mode",
+	 {IS(seg[CS].attr, SEG_L | SEG_DB, SEG_L | SEG_DB),
+	  ANY(efer, EFER_LMA)}},
+	{"TR attributes %lx: not present", {NONE(seg[TR].attr, SEG_P)}},
+	{"TR attributes %lx: not a system segment", {ANY(seg[TR].attr, SEG_S)}},
+	{"TR attributes %lx: not a busy TSS", {IS_NOT(seg[TR].attr, 7, 3)}},
+	{"TR attributes %lx: a 16-bit TSS in long mode",
+	 {IS(seg[TR].attr, SEG_TYPE, 3), ANY(efer, EFER_LMA)}},
+
+	/* what is no register */
+	{"event of unknown kind %lx", {ABOVE(pending.kind, EVENT_ICEBP)}},
+	{"exception with vector %lx",
+	 {ABOVE(pending.vector, 31), EVENT_IS(EVENT_EXCEPTION)}},
+	{"NMI with vector %lx",
+	 {IS_NOT(pending.vector, ~0, 2), EVENT_IS(EVENT_NMI)}},
+	{"event of an instruction of %lx bytes",
+	 {ABOVE(pending.ilen, 15), ABOVE(pending.kind, EVENT_EXCEPTION)}},
+	{"activity %lx unknown", {ABOVE(activity, ACTIVITY_WAIT_SIPI)}},
+	{"interrupt shadow %lx unknown", {ABOVE(shadow, 3)}},
 };
 
-#define REFUSE_IF(c, cond, ...)                                     \
-	do {                                                        \
-		if (cond) {                                         \
-			snprintf((c)->why, (c)->size, __VA_ARGS__); \
-			return E_INVALID;                           \
-		}                                                   \
-	} while (0)
+#undef RULES_OF
+#define RULES_OF struct segment
 
-static bool canonical(u64 address)
+static const struct rule segment_rules[] = {
+	{"attributes %lx: unknown bits", {ANY(attr, ~(u64)SEG_ATTR)}},
+	{"limit %lx: G set, low bits not all ones",
+	 {LACKS(limit, PAGE_MASK), ANY(attr, SEG_G)}},
+	{"limit %lx: above 1 MiB without G",
+	 {ABOVE(limit, 0xfffff), NONE(attr, SEG_G)}},
+};
+
+static err_t check_segment(const struct vcpu_state *s, unsigned i, char *why,
+			   size_t size)
 {
-	return (u64)((i64)(address << 16) >> 16) == address;
+	static const char names[SEGMENTS][7] = {
+		"ES: ", "CS: ", "SS: ",	  "DS: ",
+		"FS: ", "GS: ", "LDTR: ", "TR: "};
+	const struct segment *seg = &s->seg[i];
+
+	/* One form only (SDM vol. 3C 27.3.1.2). */
+	if (i <= GS && (s->rflags & RFLAGS_VM) &&
+	    seg->base != (u64)seg->selector << 4)
+		return rule_broken(why, size,
+				   "%sbase %lx: not selector %x times 16",
+				   names[i], seg->base, seg->selector);
+	if (!(seg->attr & SEG_P))
+		return E_OK;
+	return rules_check(segment_rules, ARRAY_LEN(segment_rules), seg,
+			   names[i], why, size);
 }
 
-static bool valid_pat(u64 pat)
+/* What depends on the host, or on what the guest's CPUID has. */
+static err_t check_limits(const struct vcpu_state *s,
+			  const struct state_limits *limits, char *why,
+			  size_t size)
 {
-	for (unsigned i = 0; i < 64; i += 8) {
-		u8 type = pat >> i;
-
-		if (type > 7 || type == 2 || type == 3)
-			return false;
-	}
-	return true;
-}
-
-static err_t check_control(const struct check *c)
-{
-	const struct vcpu_state *s = c->s;
-	bool paging = s->cr0 & CR0_PG, lma = s->efer & EFER_LMA;
-
-	REFUSE_IF(c, s->cr0 >> 32, "CR0 %lx: upper half set", s->cr0);
-	REFUSE_IF(c, paging && !(s->cr0 & CR0_PE), "CR0 %lx: PG without PE",
-		  s->cr0);
-	REFUSE_IF(c, (s->cr0 & CR0_NW) && !(s->cr0 & CR0_CD),
-		  "CR0 %lx: NW without CD", s->cr0);
-	REFUSE_IF(c, s->cr4 & ~c->limits->cr4_allowed,
-		  "CR4 %lx: bits %lx are not offered", s->cr4,
-		  s->cr4 & ~c->limits->cr4_allowed);
-	REFUSE_IF(c, s->cr3 >> c->limits->phys_bits,
-		  "CR3 %lx: beyond %u physical bits", s->cr3,
-		  c->limits->phys_bits);
-	REFUSE_IF(c, s->efer & ~c->limits->efer_allowed,
-		  "EFER %lx: bits %lx are not offered", s->efer,
-		  s->efer & ~c->limits->efer_allowed);
-	REFUSE_IF(c, lma != (paging && (s->efer & EFER_LME)),
-		  "EFER %lx: LMA is not LME and CR0.PG", s->efer);
-	REFUSE_IF(c, lma && !(s->cr4 & CR4_PAE), "CR4 %lx: long mode, no PAE",
-		  s->cr4);
-	REFUSE_IF(c, (s->cr4 & CR4_PCIDE) && !lma,
-		  "CR4 %lx: PCIDE outside long mode", s->cr4);
-	REFUSE_IF(c, s->cr8 > 15, "CR8 %lx: above 15", s->cr8);
-	REFUSE_IF(c, !valid_pat(s->pat), "PAT %lx: unknown memory type",
-		  s->pat);
-	REFUSE_IF(c,
-		  !(s->xcr0 & 1) || (s->xcr0 & ~c->limits->xcr0_allowed) ||
-			  (s->xcr0 & 6) == 4,
-		  "XCR0 %lx: not a valid set of components", s->xcr0);
-	REFUSE_IF(c, s->dr6 >> 32, "DR6 %lx: upper half set", s->dr6);
-	REFUSE_IF(c, s->dr7 >> 32, "DR7 %lx: upper half set", s->dr7);
-	return E_OK;
-}
-
-static err_t check_addresses(const struct check *c)
-{
-	const struct vcpu_state *s = c->s;
 	const struct {
 		const char *name;
-		u64 value;
-	} linear[] = {
-		{"GDTR.base", s->gdtr.base},
-		{"IDTR.base", s->idtr.base},
-		{"FS.base", s->seg[FS].base},
-		{"GS.base", s->seg[GS].base},
-		{"LDTR.base", s->seg[LDTR].base},
-		{"TR.base", s->seg[TR].base},
-		{"KERNEL_GS_BASE", s->kernel_gs_base},
-		{"LSTAR", s->lstar},
-		{"CSTAR", s->cstar},
-		{"SYSENTER_ESP", s->sysenter_esp},
-		{"SYSENTER_EIP", s->sysenter_eip},
+		u64 value, allowed;
+	} words[] = {
+		{"CR3", s->cr3, BIT(limits->phys_bits) - 1},
+		{"CR4", s->cr4, limits->cr4_allowed},
+		{"EFER", s->efer, limits->efer_allowed},
+		{"XCR0", s->xcr0, limits->xcr0_allowed},
 	};
 
-	for (unsigned i = 0; i < ARRAY_LEN(linear); i++)
-		REFUSE_IF(c, !canonical(linear[i].value),
-			  "%s %lx: not canonical", linear[i].name,
-			  linear[i].value);
-	REFUSE_IF(c, s->gdtr.limit > 0xffff || s->idtr.limit > 0xffff,
-		  "GDTR/IDTR limit above 0xffff");
-	REFUSE_IF(c, state_mode(s) != MODE_64 && s->rip >> 32,
-		  "RIP %lx: upper half set outside 64-bit mode", s->rip);
-	REFUSE_IF(c, state_mode(s) == MODE_64 && !canonical(s->rip),
-		  "RIP %lx: not canonical", s->rip);
-	return E_OK;
-}
-
-static err_t check_segments(const struct check *c)
-{
-	static const char *const names[] = {"ES", "CS", "SS",	"DS",
-					    "FS", "GS", "LDTR", "TR"};
-	const struct vcpu_state *s = c->s;
-	const struct segment *cs = &s->seg[CS], *tr = &s->seg[TR];
-
-	REFUSE_IF(c, !(cs->attr & SEG_P) || !(cs->attr & SEG_S),
-		  "CS attributes %03x: not a present code segment", cs->attr);
-	REFUSE_IF(c,
-		  (s->efer & EFER_LMA) && (cs->attr & SEG_L) &&
-			  (cs->attr & SEG_DB),
-		  "CS attributes %03x: L and D in long mode", cs->attr);
-	REFUSE_IF(c, !(tr->attr & SEG_P) || (tr->attr & SEG_S),
-		  "TR attributes %03x: not a present TSS", tr->attr);
-	REFUSE_IF(c,
-		  (tr->attr & SEG_TYPE) != 11 &&
-			  ((tr->attr & SEG_TYPE) != 3 || (s->efer & EFER_LMA)),
-		  "TR attributes %03x: not a busy TSS", tr->attr);
-	for (unsigned i = 0; i < SEGMENTS; i++) {
-		const struct segment *seg = &s->seg[i];
-		bool page_granular = seg->attr & SEG_G;
-
-		if (!(seg->attr & SEG_P))
-			continue;
-		REFUSE_IF(c, seg->attr & ~SEG_ATTR,
-			  "%s attributes %03x: unknown bits", names[i],
-			  seg->attr);
-		REFUSE_IF(c, page_granular && (seg->limit & 0xfff) != 0xfff,
-			  "%s limit %x: G set, low bits not all ones", names[i],
-			  seg->limit);
-		REFUSE_IF(c, !page_granular && seg->limit >> 20,
-			  "%s limit %x: above 1 MiB without G", names[i],
-			  seg->limit);
-	}
-	return E_OK;
-}
-
-/* Virtual 8086 segments have one form only (SDM vol. 3C 27.3.1.2). */
-static err_t check_vm86(const struct check *c)
-{
-	const struct vcpu_state *s = c->s;
-
-	if (!(s->rflags & RFLAGS_VM))
-		return E_OK;
-	REFUSE_IF(c, !(s->cr0 & CR0_PE), "RFLAGS.VM in real mode");
-	REFUSE_IF(c, s->efer & EFER_LMA, "RFLAGS.VM in long mode");
-	for (unsigned i = ES; i <= GS; i++)
-		REFUSE_IF(c, s->seg[i].base != (u64)s->seg[i].selector << 4,
-			  "virtual 8086: segment %u base %lx is not its "
-			  "selector times 16",
-			  i, s->seg[i].base);
-	return E_OK;
-}
-
-static err_t check_event(const struct check *c)
-{
-	const struct vcpu_state *s = c->s;
-	const struct event *e = &s->pending;
-
-	REFUSE_IF(c, !(s->rflags & RFLAGS_R1), "RFLAGS %lx: bit 1 clear",
-		  s->rflags);
-	REFUSE_IF(c, s->rflags & ~0x3f7fd7ULL, "RFLAGS %lx: reserved bits",
-		  s->rflags);
-	REFUSE_IF(c, e->kind > EVENT_ICEBP, "event of unknown kind %u",
-		  e->kind);
-	REFUSE_IF(c, e->kind == EVENT_EXCEPTION && e->vector > 31,
-		  "exception with vector %u", e->vector);
-	REFUSE_IF(c, e->kind == EVENT_NMI && e->vector != 2,
-		  "NMI with vector %u", e->vector);
-	REFUSE_IF(c, e->kind >= EVENT_SOFT_INTERRUPT && e->ilen > 15,
-		  "event with an instruction of %u bytes", e->ilen);
-	REFUSE_IF(c, s->activity > ACTIVITY_WAIT_SIPI, "activity %u unknown",
-		  s->activity);
-	REFUSE_IF(c, s->shadow > 3, "interrupt shadow %u unknown", s->shadow);
+	for (unsigned i = 0; i < ARRAY_LEN(words); i++)
+		if (words[i].value & ~words[i].allowed)
+			return rule_broken(why, size,
+					   "%s %lx: bits %lx are not offered",
+					   words[i].name, words[i].value,
+					   words[i].value & ~words[i].allowed);
 	return E_OK;
 }
 
 err_t state_check(const struct vcpu_state *state,
 		  const struct state_limits *limits, char *why, size_t size)
 {
-	const struct check c = {state, limits, why, size};
-	static err_t (*const checks[])(const struct check *) = {
-		check_control, check_addresses, check_segments,
-		check_vm86,    check_event,
-	};
+	err_t err = check_limits(state, limits, why, size);
 
-	for (unsigned i = 0; i < ARRAY_LEN(checks); i++) {
-		err_t err = checks[i](&c);
-
-		if (err)
-			return err;
-	}
-	return E_OK;
+	if (!err)
+		err = rules_check(rules, ARRAY_LEN(rules), state, "", why,
+				  size);
+	for (unsigned i = 0; !err && i < SEGMENTS; i++)
+		err = check_segment(state, i, why, size);
+	return err;
 }

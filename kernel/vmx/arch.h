@@ -187,6 +187,9 @@ enum vmcs_index { VMCS_FIELDS(VMCS_INDEX) VMCS_FIELD_COUNT };
 /* --- guest state that is no register (25.4) */
 
 /* Access rights (table 25-2): bytes 5 and 6 of the descriptor, and one bit. */
+#define ACCESS_L	BIT(13)
+#define ACCESS_DB	BIT(14)
+#define ACCESS_G	BIT(15)
 #define ACCESS_UNUSABLE BIT(16)
 
 #define INTERRUPTIBILITY_STI	BIT(0)

@@ -8,8 +8,9 @@
  *	state.c   canonical state to VMCS and back
  *	exit.c    the hardware's exits in neutral words
  *	events.c  interrupts, exceptions and NMIs into the guest
- *	ept.c     second-level tables, their caches and the page-modification
- *log explain.c why an entry failed
+ *	ept.c     second-level tables, their caches and the log of written pages
+ *	rules.c   what the manual asks of a VMCS
+ *	explain.c why an entry failed
  *
  * Section numbers are those of Intel SDM volume 3C.
  */
@@ -180,20 +181,22 @@ void vmx_flush_all(void);
 /* From the next entry on (attached only). E_UNSUPPORTED, E_NOMEM. */
 err_t vmx_log_pages(struct vcpu *vcpu, bool on);
 
-/* --- explain.c */
+/* --- rules.c */
 
 /* All fields of a VMCS. */
 struct vmcs_image {
 	u64 value[VMCS_FIELD_COUNT];
 };
 
-const char *vmx_error_text(u32 number);
-
 /* Pure. E_INVALID: why says which rule of the manual the VMCS breaks. */
 err_t vmx_check_controls(const struct vmcs_image *image,
 			 const struct vmx_caps *caps, char *why, size_t size);
 err_t vmx_check_guest(const struct vmcs_image *image,
 		      const struct vmx_caps *caps, char *why, size_t size);
+
+/* --- explain.c */
+
+const char *vmx_error_text(u32 number);
 
 /* To the log: why VMLAUNCH/VMRESUME failed (flags) or exited at once. */
 void vmx_explain_vmfail(struct vcpu *vcpu, u64 flags);

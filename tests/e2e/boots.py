@@ -8,7 +8,7 @@ tests read its log. Only boots that the selected tests need are started.
 from dataclasses import dataclass
 
 from lab.platforms import PLATFORMS, Platform
-from suites import HOSTILE, SUITES
+from suites import HOSTILE, SUITES, absent_reason
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ def config(run: str, vms: str = "", host: str = "") -> str:
 def everything(platform: str, cpus: int) -> Boot:
     """Every suite on one machine: the guests run beside each other."""
     vms = [suite.vm(name, platform) for name, suite in SUITES.items()
-           if suite.kernel]
+           if suite.kernel and not absent_reason(platform, name)]
     return Boot(f"{platform}-{cpus}", platform,
                 config("info; wait; selftest; vm list; exits; off",
                        "\n".join(vms)), cpus)

@@ -1,24 +1,24 @@
 /*
- * What an exit costs, seen from the guest: the time-stamp counter over a loop of
- * one exiting instruction, less the same loop without it. Under QEMU's `-icount
- * shift=0` the counter counts instructions; in Bochs it counts ticks, which are
- * instructions too. Command line: `suffix=svm unit=instructions`.
+ * What an exit costs, seen from the guest: the time-stamp counter over a loop
+ * of one exiting instruction, less the same loop without it. Under QEMU's
+ * `-icount shift=0` the counter counts instructions; in Bochs it counts ticks,
+ * which are instructions too. Command line: `suffix=svm unit=instructions`.
  */
 #include "guest.h"
 
-#define ROUNDS 2000
+#define ROUNDS	       2000
 #define UNCLAIMED_PORT 0x5658
 
 static char suffix[16] = "unknown", unit[16] = "cycles";
 
-#define MEASURE(body)                                  \
-	({                                             \
-		u64 start = rdtsc();                   \
+#define MEASURE(body)                                   \
+	({                                              \
+		u64 start = rdtsc();                    \
 		for (unsigned i = 0; i < ROUNDS; i++) { \
-			asm volatile("" ::: "memory"); \
-			body;                          \
-		}                                      \
-		rdtsc() - start;                       \
+			asm volatile("" ::: "memory");  \
+			body;                           \
+		}                                       \
+		rdtsc() - start;                        \
 	})
 
 static void figure(const char *name, u64 ticks, u64 empty)

@@ -21,8 +21,8 @@ static void tick_after(u64 ticks)
 int guest_main(void)
 {
 	u64 ticks = option_number("ticks", 5);
-	u64 period = option_number("ms", 200) * option_number("mhz", 1000) *
-		     1000;
+	u64 period =
+		option_number("ms", 200) * option_number("mhz", 1000) * 1000;
 	char name[24] = "the clock";
 
 	option_text("name", name, sizeof(name));

@@ -1,7 +1,6 @@
 /*
  * Every exception that 64-bit code can cause, with its error code and the place
- * it comes from; then exceptions while an exception is being delivered, and
- * single steps over instructions that exit.
+ * it comes from. What happens while one is delivered is in delivery.c.
  */
 #include "apic.h"
 #include "pages.h"
@@ -9,37 +8,37 @@
 
 static bool expect_error(int vector, u32 error, const char *what)
 {
-	expect(caught.vector == vector && caught.error == error, "%s: %s",
-	       what, caught_text());
+	expect(caught.vector == vector && caught.error == error, "%s: %s", what,
+	       caught_text());
 	return caught.vector == vector;
 }
 
 static void test_de(void)
 {
-	asm volatile(TRY("div %0") ::"r"(0UL), "a"(1), "d"(0) : "memory");
+	asm volatile(TRY("div %0")::"r"(0UL), "a"(1), "d"(0) : "memory");
 	expect_trap(EXC_DE, "division by 0");
-	asm volatile(TRY("idivl %0") ::"r"(-1), "a"(0x80000000), "d"(-1)
+	asm volatile(TRY("idivl %0")::"r"(-1), "a"(0x80000000), "d"(-1)
 		     : "memory");
 	expect_trap(EXC_DE, "overflow");
 }
 
 static void test_ud(void)
 {
-	asm volatile(TRY("ud2") ::: "memory");
+	asm volatile(TRY("ud2")::: "memory");
 	expect_trap(EXC_UD, "UD2");
-	asm volatile(TRY(".byte 0x06") ::: "memory");
+	asm volatile(TRY(".byte 0x06")::: "memory");
 	expect_trap(EXC_UD, "PUSH ES");
-	asm volatile(TRY(".byte 0xce") ::: "memory");
+	asm volatile(TRY(".byte 0xce")::: "memory");
 	expect_trap(EXC_UD, "INTO");
 }
 
 static void test_nm(void)
 {
 	write_cr0(read_cr0() | CR0_TS);
-	asm volatile(TRY("fninit") ::: "memory");
+	asm volatile(TRY("fninit")::: "memory");
 	expect_trap(EXC_NM, "FNINIT with TS");
 	asm volatile("clts");
-	asm volatile(TRY("fninit") ::: "memory");
+	asm volatile(TRY("fninit")::: "memory");
 	expect_none("FNINIT without TS");
 }
 
@@ -90,7 +89,7 @@ static void test_icebp(void)
 /* An INT to a vector whose gate user mode may not use. */
 static void user_int(void)
 {
-	asm volatile(TRY("int $0x30") ::: "memory");
+	asm volatile(TRY("int $0x30")::: "memory");
 }
 
 static void test_int_user(void)
@@ -110,13 +109,13 @@ static void test_np(void)
 	extern u64 gdt_spare[2];
 
 	gdt_spare[0] = 0x00cf13000000ffff; /* data, P=0 */
-	asm volatile(TRY("mov %0, %%fs") ::"r"(SPARE_SEL) : "memory");
+	asm volatile(TRY("mov %0, %%fs")::"r"(SPARE_SEL) : "memory");
 	expect_error(EXC_NP, SPARE_SEL, "FS");
-	asm volatile(TRY("mov %0, %%ss") ::"r"(SPARE_SEL) : "memory");
+	asm volatile(TRY("mov %0, %%ss")::"r"(SPARE_SEL) : "memory");
 	expect_error(EXC_SS, SPARE_SEL, "SS");
 	gdt_spare[0] = 0;
 	trap_gate_absent(0x31);
-	asm volatile(TRY("int $0x31") ::: "memory");
+	asm volatile(TRY("int $0x31")::: "memory");
 	expect_trap(EXC_NP, "absent gate");
 	trap_gate(0x31, 0, 0);
 }
@@ -127,7 +126,7 @@ static void test_gate_error(void)
 	user_call(user_int);
 	expect_error(EXC_GP, 0x30 * 8 + 2, "DPL 0 gate");
 	trap_gate_absent(0x30);
-	asm volatile(TRY("int $0x30") ::: "memory");
+	asm volatile(TRY("int $0x30")::: "memory");
 	expect_error(EXC_NP, 0x30 * 8 + 2, "absent gate");
 	trap_gate(0x30, 0, 0);
 }
@@ -136,21 +135,21 @@ static void test_gp(void)
 {
 	u64 far = 0x1234567812345678;
 
-	asm volatile(TRY("mov %0, %%fs") ::"r"(0x100) : "memory");
+	asm volatile(TRY("mov %0, %%fs")::"r"(0x100) : "memory");
 	expect_error(EXC_GP, 0x100, "selector beyond the GDT");
-	asm volatile(TRY("mov (%0), %%rax") ::"r"(far) : "rax", "memory");
+	asm volatile(TRY("mov (%0), %%rax")::"r"(far) : "rax", "memory");
 	expect_error(EXC_GP, 0, "non-canonical read");
-	asm volatile(TRY("mov %%rax, (%0)") ::"r"(far) : "memory");
+	asm volatile(TRY("mov %%rax, (%0)")::"r"(far) : "memory");
 	expect_error(EXC_GP, 0, "non-canonical write");
-	asm volatile(TRY("movaps %%xmm0, 1(%0)") ::"r"(&far) : "memory");
+	asm volatile(TRY("movaps %%xmm0, 1(%0)")::"r"(&far) : "memory");
 	expect(caught.vector == EXC_GP || caught.vector == EXC_UD,
 	       "unaligned MOVAPS: %s", caught_text());
 }
 
 static void test_ss(void)
 {
-	asm volatile("push %%rbp\n\tmov %0, %%rbp\n\t" TRY("mov (%%rbp), %%eax")
-		     "pop %%rbp" ::"r"(BIT(62))
+	asm volatile("push %%rbp\n\tmov %0, %%rbp\n\t" TRY(
+			     "mov (%%rbp), %%eax") "pop %%rbp" ::"r"(BIT(62))
 		     : "rax", "memory");
 	expect_error(EXC_SS, 0, "non-canonical by RBP");
 }
@@ -160,10 +159,9 @@ static void test_ss(void)
 static u8 page[4096] ALIGNED(4096);
 #define SPOT (TEST_BASE + 0x123)
 
-#define TOUCH(insn) \
-	asm volatile(TRY(insn) ::"r"(SPOT), "a"(0x90c3) : "memory")
-#define READ  "movb (%0), %%cl"
-#define WRITE "movb %%al, (%0)"
+#define TOUCH(insn) asm volatile(TRY(insn)::"r"(SPOT), "a"(0x90c3) : "memory")
+#define READ	    "movb (%0), %%cl"
+#define WRITE	    "movb %%al, (%0)"
 
 static void expect_pf(u32 error, const char *what)
 {
@@ -263,7 +261,7 @@ static void test_mf(void)
 	asm volatile("fninit\n\tfldcw %0\n\tfld1\n\tfldz\n\t"
 		     "fdivrp" ::"m"(control)
 		     : "memory");
-	asm volatile(TRY("fwait") ::: "memory");
+	asm volatile(TRY("fwait")::: "memory");
 	asm volatile("fninit");
 	expect_trap(EXC_MF, "FWAIT after 1/0");
 }
@@ -285,7 +283,7 @@ static void user_unaligned(void)
 {
 	static u32 words[2];
 
-	asm volatile(TRY("mov 1(%0), %%eax") ::"r"(words) : "rax", "memory");
+	asm volatile(TRY("mov 1(%0), %%eax")::"r"(words) : "rax", "memory");
 }
 
 static void test_ac(void)
@@ -297,176 +295,6 @@ static void test_ac(void)
 	expect_error(EXC_AC, 0, "user mode");
 	user_call(user_unaligned);
 	expect_none("without AM");
-}
-
-/* --- single steps --- */
-
-static u64 steps[12];
-static volatile unsigned step_count;
-
-static bool note_step(struct trap_frame *frame)
-{
-	if (step_count < ARRAY_LEN(steps))
-		steps[step_count] = frame->rip;
-	step_count++;
-	caught.dr6 = read_dr6();
-	write_dr6(0xffff0ff0);
-	return true;
-}
-
-/*
- * POPF sets TF; the first trap comes after the instruction behind POPF, which
- * is the one under test, the second after PUSHF.
- */
-#define STEP(insn, ...)                                                      \
-	do {                                                                 \
-		u64 behind;                                                  \
-		step_count = 0;                                              \
-		asm volatile("pushf\n\torl $0x100, (%%rsp)\n\tpopf\n\t" insn \
-			     "\n1:\tpushf\n\tandl $~0x100, (%%rsp)\n\t"      \
-			     "popf\n\tlea 1b(%%rip), %0"                     \
-			     : "=&D"(behind)                                 \
-			     : __VA_ARGS__                                   \
-			     : "rbx", "memory");                             \
-		expect(steps[0] == behind, "%s: trap at %lx, not %lx", insn, \
-		       steps[0], behind);                                    \
-		expect(step_count == 4, "%s: %u steps", insn, step_count);   \
-		expect(caught.dr6 & BIT(14), "%s: DR6 %lx", insn,            \
-		       caught.dr6);                                          \
-	} while (0)
-
-static void test_step(void)
-{
-	trap_hooks[EXC_DB] = note_step;
-	STEP("nop", "a"(0));
-	STEP("lea 1(%%rax), %%rbx", "a"(0));
-}
-
-static void test_step_exits(void)
-{
-	trap_hooks[EXC_DB] = note_step;
-	STEP("cpuid", "a"(0), "c"(0), "d"(0));
-	STEP("outb %%al, %%dx", "a"(0), "d"(PORT_NONE));
-	STEP("inb %%dx, %%al", "a"(0), "d"(PORT_NONE));
-	STEP("rdmsr", "c"(MSR_PAT));
-	STEP("wrmsr", "a"((u32)rdmsr(MSR_PAT)), "d"(rdmsr(MSR_PAT) >> 32),
-	     "c"(MSR_PAT));
-	STEP("wbinvd", "a"(0));
-	STEP("mov %%rax, %%cr3", "a"(read_cr3()));
-	STEP("mov %%rax, %%cr0", "a"(read_cr0()));
-	STEP("clts", "a"(0));
-}
-
-static void test_step_mmio(void)
-{
-	volatile u32 *tpr = (volatile u32 *)(APIC_BASE + APIC_TPR);
-
-	apic_start_as(false);
-	trap_hooks[EXC_DB] = note_step;
-	STEP("movl %%eax, (%%rdx)", "a"(0x20), "d"(tpr));
-	STEP("movl (%%rdx), %%eax", "a"(0), "d"(tpr));
-	*tpr = 0;
-}
-
-/* A repeated instruction traps after each round. */
-static void test_step_rep(void)
-{
-	u64 rcx = 3;
-	const u8 *rsi = page;
-
-	trap_hooks[EXC_DB] = note_step;
-	step_count = 0;
-	asm volatile("pushf\n\torl $0x100, (%%rsp)\n\tpopf\n\trep outsb\n\t"
-		     "pushf\n\tandl $~0x100, (%%rsp)\n\tpopf"
-		     : "+c"(rcx), "+S"(rsi)
-		     : "d"(PORT_NONE)
-		     : "memory");
-	expect(step_count == 6, "%u steps, not 3 and 3", step_count);
-	expect(!rcx && rsi == page + 3, "RCX %lu", rcx);
-}
-
-/* --- trouble during delivery --- */
-
-static volatile unsigned double_faults;
-
-static bool take_df(struct trap_frame *frame)
-{
-	double_faults++;
-	caught.error = frame->error;
-	frame->rip = *(u64 *)(frame->gpr[RBX]);
-	return true;
-}
-
-/* #PF, whose gate is absent: #NP, so #DF, on a stack of its own. */
-static void test_df(void)
-{
-	u64 resume;
-
-	trap_hooks[EXC_DF] = take_df;
-	trap_gate(EXC_DF, 0, 1);
-	trap_gate_absent(EXC_PF);
-	double_faults = 0;
-	asm volatile("lea 1f(%%rip), %%rax\n\tmov %%rax, %0\n\tlea %0, %%rbx\n\t"
-		     "mov (%1), %%al\n1:"
-		     : "=m"(resume)
-		     : "r"(TEST_BASE + 0x5000)
-		     : "rax", "rbx", "memory");
-	trap_gate(EXC_PF, 0, 0);
-	trap_gate(EXC_DF, 0, 0);
-	expect(double_faults == 1 && !caught.error, "%u, error %x",
-	       double_faults, caught.error);
-}
-
-/* The stack for an exception is not there: #PF on another, then as before. */
-static volatile unsigned faults;
-
-static bool mend_stack(struct trap_frame *frame)
-{
-	faults++;
-	caught.error = frame->error;
-	page_map(read_cr2() & ~0xfffULL, (u64)page, PTE_RWU);
-	return true;
-}
-
-static void test_delivery_fault(void)
-{
-	u64 saved;
-
-	trap_hooks[EXC_PF] = mend_stack;
-	trap_hooks[0x30] = note_trap;
-	trap_gate(EXC_PF, 0, 2);
-	trap_count = faults = 0;
-	page_unmap(TEST_BASE);
-	asm volatile("mov %%rsp, %0\n\tmov %1, %%rsp\n\tint $0x30\n\t"
-		     "mov %0, %%rsp"
-		     : "=&r"(saved)
-		     : "r"(TEST_BASE + 0x1000)
-		     : "memory");
-	trap_gate(EXC_PF, 0, 0);
-	expect(faults == 1 && caught.error == PF_W, "%u page faults, error %x",
-	       faults, caught.error);
-	expect(trap_count == 1, "INT delivered %u times", trap_count);
-}
-
-/* An exception in an exception's handler, with exits in between. */
-static bool nested_ud(struct trap_frame *frame)
-{
-	cpuid(0, 0);
-	asm volatile(TRY("div %0") ::"r"(0UL), "a"(1), "d"(0) : "memory");
-	expect_trap(EXC_DE, "inside #UD");
-	outb(PORT_NONE, 0);
-	frame->rip += 2;
-	trap_count++;
-	return true;
-}
-
-static void test_nested(void)
-{
-	trap_hooks[EXC_UD] = nested_ud;
-	trap_count = 0;
-	for (unsigned i = 0; i < 100; i++)
-		asm volatile("ud2" ::: "memory");
-	expect(trap_count == 100, "%u of 100", trap_count);
 }
 
 static void test_syscall(void)
@@ -503,13 +331,6 @@ static const struct test tests[] = {
 	TEST("exception.mf", test_mf),
 	TEST("exception.xm", test_xm),
 	TEST("exception.ac", test_ac),
-	TEST("exception.step", test_step),
-	TEST("exception.step-exits", test_step_exits),
-	TEST("exception.step-mmio", test_step_mmio),
-	TEST("exception.step-rep", test_step_rep),
-	TEST("exception.df", test_df),
-	TEST("exception.delivery-fault", test_delivery_fault),
-	TEST("exception.nested", test_nested),
 	TEST("exception.syscall", test_syscall),
 };
 

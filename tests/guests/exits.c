@@ -7,7 +7,7 @@
  */
 #include "apic.h"
 
-#define LOW32(x) ((x) & 0xffffffff)
+#define LOW32(x) ((x)&0xffffffff)
 
 static struct regs before, after;
 
@@ -20,9 +20,9 @@ static void run(const u8 *bytes, unsigned n, u64 rax, u64 rcx)
 	after = before;
 	run_bytes(&after, bytes, n);
 }
-#define RUN(rax, rcx, ...)                                                  \
-	run((const u8[]){__VA_ARGS__}, sizeof((const u8[]){__VA_ARGS__}), \
-	    rax, rcx)
+#define RUN(rax, rcx, ...)                                                     \
+	run((const u8[]){__VA_ARGS__}, sizeof((const u8[]){__VA_ARGS__}), rax, \
+	    rcx)
 
 static void expect_intact(const char *what, u32 except)
 {
@@ -38,11 +38,10 @@ static void expect_intact(const char *what, u32 except)
 
 static void test_cpuid(void)
 {
-	static const u32 leaves[] = {0,		 1,	     2,
-				     4,		 6,	     7,
-				     0xb,	 0xd,	     0x40000000,
-				     0x80000000, 0x80000001, 0x80000002,
-				     0x80000008, 0x7fffffff, 0xffffffff};
+	static const u32 leaves[] = {
+		0,	    1,		2,	    4,		6,
+		7,	    0xb,	0xd,	    0x40000000, 0x80000000,
+		0x80000001, 0x80000002, 0x80000008, 0x7fffffff, 0xffffffff};
 
 	for (unsigned i = 0; i < ARRAY_LEN(leaves); i++) {
 		struct cpuid c = cpuid(leaves[i], 0);
@@ -215,27 +214,25 @@ static void expect_no_msr(u32 msr, bool write, u64 value)
 	u64 rax = LOW32(value), rdx = value >> 32;
 
 	if (write)
-		asm volatile(TRY("wrmsr") ::"a"(rax), "d"(rdx), "c"(msr)
+		asm volatile(TRY("wrmsr")::"a"(rax), "d"(rdx), "c"(msr)
 			     : "memory");
 	else
 		asm volatile(TRY("rdmsr")
 			     : "+a"(rax), "+d"(rdx)
 			     : "c"(msr)
 			     : "memory");
-	expect(caught.vector == EXC_GP && caught.error == 0,
-	       "%s of MSR %x: %s", write ? "write" : "read", msr,
-	       caught_text());
+	expect(caught.vector == EXC_GP && caught.error == 0, "%s of MSR %x: %s",
+	       write ? "write" : "read", msr, caught_text());
 	expect(rax == LOW32(value) && rdx == value >> 32,
 	       "MSR %x: registers changed in spite of #GP", msr);
 }
 
 static void test_msr_unknown(void)
 {
-	static const u32 unknown[] = {0x2,	  0x3a,	      0x480,
-				      0x48b,	  0x1fff,     0x2000,
-				      0x40000100, 0xbfffffff, 0xc0000079,
-				      0xc0001fff, 0xc0010114, 0xc0010117,
-				      0xc0012000, 0xffffffff};
+	static const u32 unknown[] = {
+		0x2,	    0x3a,	0x480,	    0x48b,	0x1fff,
+		0x2000,	    0x40000100, 0xbfffffff, 0xc0000079, 0xc0001fff,
+		0xc0010114, 0xc0010117, 0xc0012000, 0xffffffff};
 
 	for (unsigned i = 0; i < ARRAY_LEN(unknown); i++) {
 		expect_no_msr(unknown[i], false, 0x1122334455667788);
@@ -260,7 +257,7 @@ static void test_msr_values(void)
 
 static void user_msr(void)
 {
-	asm volatile(TRY("rdmsr") ::"a"(0), "d"(0), "c"(MSR_EFER) : "memory");
+	asm volatile(TRY("rdmsr")::"a"(0), "d"(0), "c"(MSR_EFER) : "memory");
 }
 
 static void test_msr_user(void)
@@ -324,8 +321,8 @@ static void test_xsetbv(void)
 	static const struct {
 		u64 value;
 		u32 index;
-	} bad[] = {{0, 0}, {2, 0}, {5, 0}, {1 | BIT(62), 0}, {1, 1},
-		   {3 | BIT(3), 0}, {3, 0xffffffff}};
+	} bad[] = {{0, 0}, {2, 0},	    {5, 0},	    {1 | BIT(62), 0},
+		   {1, 1}, {3 | BIT(3), 0}, {3, 0xffffffff}};
 	u64 all;
 
 	if (!(cpuid(1, 0).ecx & BIT(26)))
@@ -347,14 +344,14 @@ static void test_xsetbv(void)
 		       "CPUID says %u bytes for %lx", cpuid(0xd, 0).ebx, value);
 	}
 	for (unsigned i = 0; i < ARRAY_LEN(bad); i++) {
-		asm volatile(TRY("xsetbv") ::"a"((u32)bad[i].value),
+		asm volatile(TRY("xsetbv")::"a"((u32)bad[i].value),
 			     "d"(bad[i].value >> 32), "c"(bad[i].index)
 			     : "memory");
-		expect(caught.vector == EXC_GP, "XCR%u = %lx: %s",
-		       bad[i].index, bad[i].value, caught_text());
+		expect(caught.vector == EXC_GP, "XCR%u = %lx: %s", bad[i].index,
+		       bad[i].value, caught_text());
 	}
 	write_cr4(read_cr4() & ~CR4_OSXSAVE);
-	asm volatile(TRY("xsetbv") ::"a"(1), "d"(0), "c"(0) : "memory");
+	asm volatile(TRY("xsetbv")::"a"(1), "d"(0), "c"(0) : "memory");
 	expect_trap(EXC_UD, "XSETBV without OSXSAVE");
 }
 
@@ -368,7 +365,7 @@ static void test_cache(void)
 
 static void user_wbinvd(void)
 {
-	asm volatile(TRY("wbinvd") ::: "memory");
+	asm volatile(TRY("wbinvd")::: "memory");
 }
 
 static void test_cache_user(void)
@@ -394,23 +391,23 @@ static void test_pause(void)
 /* No counters are offered: #GP, or on some machines a number. */
 static void test_rdpmc(void)
 {
-	asm volatile(TRY("rdpmc") ::"c"(0x12345) : "rax", "rdx", "memory");
+	asm volatile(TRY("rdpmc")::"c"(0x12345) : "rax", "rdx", "memory");
 	expect_trap(EXC_GP, "RDPMC of no counter");
 }
 
 static void test_monitor(void)
 {
-	asm volatile(TRY("monitor") ::"a"(&before), "c"(0), "d"(0) : "memory");
+	asm volatile(TRY("monitor")::"a"(&before), "c"(0), "d"(0) : "memory");
 	expect_trap(EXC_UD, "MONITOR");
-	asm volatile(TRY("mwait") ::"a"(0), "c"(0) : "memory");
+	asm volatile(TRY("mwait")::"a"(0), "c"(0) : "memory");
 	expect_trap(EXC_UD, "MWAIT");
 }
 
-#define EXPECT_UD(insn)                                                 \
-	do {                                                            \
-		asm volatile(TRY(insn) ::"a"(page), "c"(0L), "d"(page) \
-			     : "memory");                               \
-		expect_trap(EXC_UD, insn);                              \
+#define EXPECT_UD(insn)                                               \
+	do {                                                          \
+		asm volatile(TRY(insn)::"a"(page), "c"(0L), "d"(page) \
+			     : "memory");                             \
+		expect_trap(EXC_UD, insn);                            \
 	} while (0)
 
 static void test_vmx(void)
@@ -429,7 +426,7 @@ static void test_vmx(void)
 	EXPECT_UD("invept (%%rdx), %%rcx");
 	EXPECT_UD("invvpid (%%rdx), %%rcx");
 	EXPECT_UD("vmfunc");
-	asm volatile(TRY("mov %0, %%cr4") ::"r"(read_cr4() | CR4_VMXE)
+	asm volatile(TRY("mov %0, %%cr4")::"r"(read_cr4() | CR4_VMXE)
 		     : "memory");
 	expect_trap(EXC_GP, "CR4.VMXE");
 }

@@ -49,7 +49,9 @@ static void store(struct area *area)
 {
 	memset(area, 0, sizeof(*area));
 	if (components)
-		asm volatile("xsave %0" : "+m"(*area) : "a"(7), "d"(0)
+		asm volatile("xsave %0"
+			     : "+m"(*area)
+			     : "a"(7), "d"(0)
 			     : "memory");
 	else
 		asm volatile("fxsave %0" : "=m"(*area)::"memory");
@@ -161,7 +163,7 @@ static void by_hlt(void)
 
 static void by_exception(void)
 {
-	asm volatile(TRY("ud2") ::: "memory");
+	asm volatile(TRY("ud2")::: "memory");
 }
 
 /* Long enough for turns of other guests. */
@@ -187,11 +189,11 @@ static void kept(const char *name, void (*exit)(void), unsigned rounds)
 	}
 }
 
-#define KEPT(name, exit, rounds)                 \
-	static void test_##exit(void)            \
-	{                                        \
-		fpu_on(7);                       \
-		kept(name, exit, rounds);        \
+#define KEPT(name, exit, rounds)          \
+	static void test_##exit(void)     \
+	{                                 \
+		fpu_on(7);                \
+		kept(name, exit, rounds); \
 	}
 KEPT("CPUID", by_cpuid, ROUNDS)
 KEPT("OUT", by_io, ROUNDS)
@@ -215,7 +217,7 @@ static void test_xcr0(void)
 	for (unsigned i = 0; i < 100; i++) {
 		asm volatile("xsetbv" ::"a"(3), "d"(0), "c"(0));
 		cpuid(0, 0);
-		asm volatile(TRY("vmovdqa %%ymm0, %%ymm0") ::: "memory");
+		asm volatile(TRY("vmovdqa %%ymm0, %%ymm0")::: "memory");
 		expect_trap(EXC_UD, "AVX with XCR0=3");
 		asm volatile("xsetbv" ::"a"(7), "d"(0), "c"(0));
 		cpuid(0, 0);
@@ -239,7 +241,7 @@ static void test_ts(void)
 	for (unsigned i = 0; i < 100; i++) {
 		write_cr0(read_cr0() | CR0_TS);
 		cpuid(0, 0);
-		asm volatile(TRY("movaps %%xmm0, %%xmm0") ::: "memory");
+		asm volatile(TRY("movaps %%xmm0, %%xmm0")::: "memory");
 		expect_trap(EXC_NM, "SSE with TS");
 		asm volatile("clts");
 	}

@@ -5,7 +5,7 @@
 
 GUEST_DIR  := tests/guests
 GUEST_64   := hello clock exits registers interrupts timer portio mmio exceptions \
-		fpu paging memory spin bench smp
+		delivery fpu paging memory spin bench smp
 GUEST_32   := prot32
 GUEST_FLAT := real mb-aout
 GUEST_HOSTILE_32 := ac-loop task-switch vm86-all

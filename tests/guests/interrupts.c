@@ -120,8 +120,8 @@ static void test_tpr(void)
 	apic_self(VEC_LOW);
 	apic_self(VEC_HIGH);
 	window();
-	expect(orders == 1 && order[0] == VEC_HIGH, "%u came, first %x",
-	       orders, order[0]);
+	expect(orders == 1 && order[0] == VEC_HIGH, "%u came, first %x", orders,
+	       order[0]);
 	apic_write(APIC_TPR, 0x3f);
 	window();
 	expect(orders == 2 && order[1] == VEC_LOW, "after TPR: %u came",
@@ -329,14 +329,9 @@ static void test_storm(void)
 }
 
 /* In user mode they arrive as well, and leave it as it was. */
-static volatile unsigned user_rounds;
-
 static void user_loop(void)
 {
-	u64 end = rdtsc() + LONG_TIME;
-
-	while (irq_count[VEC_LOW] < 5 && rdtsc() < end)
-		user_rounds++;
+	(void)wait_for(irq_count[VEC_LOW] >= 5);
 }
 
 static void test_user(void)

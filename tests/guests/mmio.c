@@ -10,8 +10,7 @@
 
 static volatile u32 *const tpr = (volatile u32 *)(APIC_BASE + APIC_TPR);
 static volatile u32 *const icr2 = (volatile u32 *)(APIC_BASE + APIC_ICR2);
-static volatile u32 *const version =
-	(volatile u32 *)(APIC_BASE + APIC_VERSION);
+static volatile u32 *const version = (volatile u32 *)(APIC_BASE + APIC_VERSION);
 
 static void set_up(void)
 {
@@ -81,25 +80,25 @@ static void test_addressing(void)
 }
 
 /* Each changes TPR as it would memory; flags come with it. */
-#define MODIFY(insn, start, end)                                             \
-	do {                                                                 \
-		u32 plain = (start);                                         \
-		u64 f1, f2, rax = 0x20;                                      \
-		*tpr = (start);                                              \
-		asm volatile("push $0x202\n\tandl $~0x200, (%%rsp)\n\tpopf\n\t" \
-			     insn "\n\tpushf\n\tpop %1"                       \
-			     : "+m"(*tpr), "=r"(f1), "+a"(rax)               \
-			     : "r"(0x30)                                     \
-			     : "cc", "memory");                              \
-		rax = 0x20;                                                  \
-		asm volatile("push $0x202\n\tandl $~0x200, (%%rsp)\n\tpopf\n\t" \
-			     insn "\n\tpushf\n\tpop %1"                       \
-			     : "+m"(plain), "=r"(f2), "+a"(rax)              \
-			     : "r"(0x30)                                     \
-			     : "cc", "memory");                              \
-		expect(*tpr == (end), "%s gives %x", insn, *tpr);           \
-		expect(((f1 ^ f2) & 0x8c5) == 0,                             \
-		       "%s: flags %lx, in RAM %lx", insn, f1, f2);           \
+#define MODIFY(insn, start, end)                                              \
+	do {                                                                  \
+		u32 plain = (start);                                          \
+		u64 f1, f2, rax = 0x20;                                       \
+		*tpr = (start);                                               \
+		asm volatile("push $0x202\n\tandl $~0x200, "                  \
+			     "(%%rsp)\n\tpopf\n\t" insn "\n\tpushf\n\tpop %1" \
+			     : "+m"(*tpr), "=r"(f1), "+a"(rax)                \
+			     : "r"(0x30)                                      \
+			     : "cc", "memory");                               \
+		rax = 0x20;                                                   \
+		asm volatile("push $0x202\n\tandl $~0x200, "                  \
+			     "(%%rsp)\n\tpopf\n\t" insn "\n\tpushf\n\tpop %1" \
+			     : "+m"(plain), "=r"(f2), "+a"(rax)               \
+			     : "r"(0x30)                                      \
+			     : "cc", "memory");                               \
+		expect(*tpr == (end), "%s gives %x", insn, *tpr);             \
+		expect(((f1 ^ f2) & 0x8c5) == 0, "%s: flags %lx, in RAM %lx", \
+		       insn, f1, f2);                                         \
 	} while (0)
 
 static void test_alu(void)

@@ -91,10 +91,10 @@ static void test_permissions(void)
 	for (unsigned i = 0; i < 50 && !test_failed(); i++) {
 		*at(TEST_BASE) = i;
 		page_map(TEST_BASE, (u64)pages[0], PTE_P);
-		asm volatile(TRY("movq $0, (%0)") ::"r"(TEST_BASE) : "memory");
+		asm volatile(TRY("movq $0, (%0)")::"r"(TEST_BASE) : "memory");
 		expect_trap(EXC_PF, "write to read-only");
 		page_unmap(TEST_BASE);
-		asm volatile(TRY("mov (%0), %%rax") ::"r"(TEST_BASE)
+		asm volatile(TRY("mov (%0), %%rax")::"r"(TEST_BASE)
 			     : "rax", "memory");
 		expect_trap(EXC_PF, "read of nothing");
 		page_map(TEST_BASE, (u64)pages[0], PTE_RWU);
@@ -138,7 +138,7 @@ static void test_crossing(void)
 	       "bytes %x %x %x", pages[2][4095], pages[0][0], pages[0][4]);
 	page_unmap(TEST_BASE + 4096);
 	pages[2][4095] = 0;
-	asm volatile(TRY("mov %1, (%0)") ::"r"(TEST_BASE + 4096 - 3), "r"(~0ULL)
+	asm volatile(TRY("mov %1, (%0)")::"r"(TEST_BASE + 4096 - 3), "r"(~0ULL)
 		     : "memory");
 	expect(caught.vector == EXC_PF && caught.cr2 == TEST_BASE + 4096,
 	       "%s, CR2 %lx", caught_text(), caught.cr2);
@@ -220,7 +220,7 @@ static void test_spaces(void)
 	for (unsigned i = 0; i < 100 && !test_failed(); i++) {
 		*at(TEST_BASE) = i;
 		write_cr3((u64)other);
-		asm volatile(TRY("mov (%0), %%rax") ::"r"(TEST_BASE)
+		asm volatile(TRY("mov (%0), %%rax")::"r"(TEST_BASE)
 			     : "rax", "memory");
 		write_cr3(old);
 		expect_trap(EXC_PF, "in the other space");
@@ -241,8 +241,7 @@ static void test_pcid(void)
 	write_cr3(old | 5);
 	expect(*at(TEST_BASE) == 1, "PCID 5: %lx", *at(TEST_BASE));
 	write_cr3(old | BIT(63));
-	expect(*at(TEST_BASE) == 1 && read_cr3() == old, "CR3 %lx",
-	       read_cr3());
+	expect(*at(TEST_BASE) == 1 && read_cr3() == old, "CR3 %lx", read_cr3());
 	write_cr4(read_cr4() & ~CR4_PCIDE);
 }
 

@@ -6,13 +6,13 @@
 #include "pages.h"
 #include "traps.h"
 
-#define UART_DATA  (PORT_UART + 0)
-#define UART_FCR   (PORT_UART + 2)
-#define UART_LCR   (PORT_UART + 3)
-#define UART_MCR   (PORT_UART + 4)
-#define UART_LSR   (PORT_UART + 5)
-#define UART_SCR   (PORT_UART + 7)
-#define FIFO	   16u
+#define UART_DATA (PORT_UART + 0)
+#define UART_FCR  (PORT_UART + 2)
+#define UART_LCR  (PORT_UART + 3)
+#define UART_MCR  (PORT_UART + 4)
+#define UART_LSR  (PORT_UART + 5)
+#define UART_SCR  (PORT_UART + 7)
+#define FIFO	  16u
 
 static struct regs before, after;
 
@@ -334,17 +334,17 @@ static void test_string_readonly(void)
 
 	page_map(TEST_BASE, (u64)buffer, PTE_P);
 	asm volatile(TRY("insb") : "+D"(rdi) : "d"(PORT_NONE) : "memory");
-	expect(caught.vector == EXC_PF && caught.error == (PF_P | PF_W),
-	       "%s", caught_text());
+	expect(caught.vector == EXC_PF && caught.error == (PF_P | PF_W), "%s",
+	       caught_text());
 	expect(rdi == TEST_BASE, "RDI moved to %lx", rdi);
 }
 
 static void test_string_noncanonical(void)
 {
-	asm volatile(TRY("outsb") ::"S"(BIT(63)), "d"(PORT_NONE) : "memory");
+	asm volatile(TRY("outsb")::"S"(BIT(63)), "d"(PORT_NONE) : "memory");
 	expect(caught.vector == EXC_GP && !caught.error, "OUTSB: %s",
 	       caught_text());
-	asm volatile(TRY("insb") ::"D"(BIT(62)), "d"(PORT_NONE) : "memory");
+	asm volatile(TRY("insb")::"D"(BIT(62)), "d"(PORT_NONE) : "memory");
 	expect(caught.vector == EXC_GP && !caught.error, "INSB: %s",
 	       caught_text());
 }
@@ -355,9 +355,9 @@ static int user_vector[2];
 
 static void user_ports(void)
 {
-	asm volatile(TRY("inb %%dx, %%al") ::"d"(UART_SCR) : "rax", "memory");
+	asm volatile(TRY("inb %%dx, %%al")::"d"(UART_SCR) : "rax", "memory");
 	user_vector[0] = caught.vector;
-	asm volatile(TRY("inb $0x84, %%al") ::: "rax", "memory");
+	asm volatile(TRY("inb $0x84, %%al")::: "rax", "memory");
 	user_vector[1] = caught.vector;
 }
 

@@ -11,8 +11,8 @@ extern u64 gdt_spare[2];
 
 static bool expect_error(int vector, u32 error, const char *what)
 {
-	expect(caught.vector == vector && caught.error == error, "%s: %s",
-	       what, caught_text());
+	expect(caught.vector == vector && caught.error == error, "%s: %s", what,
+	       caught_text());
 	return caught.vector == vector;
 }
 
@@ -22,12 +22,18 @@ static void test_exits(void)
 {
 	static const struct {
 		u8 bytes[5], n;
-	} insns[] = {{{0x0f, 0xa2}, 2},	      {{0x0f, 0x31}, 2},
-		     {{0xee}, 1},	      {{0x66, 0xef}, 2},
-		     {{0xec}, 1},	      {{0xe6, 0x80}, 2},
-		     {{0x0f, 0x20, 0xc0}, 3}, {{0x0f, 0x20, 0xd9}, 3},
-		     {{0x0f, 0x09}, 2},	      {{0xf3, 0x90}, 2},
-		     {{0x0f, 0x06}, 2},	      {{0x2e, 0x67, 0x0f, 0xa2}, 4}};
+	} insns[] = {{{0x0f, 0xa2}, 2},
+		     {{0x0f, 0x31}, 2},
+		     {{0xee}, 1},
+		     {{0x66, 0xef}, 2},
+		     {{0xec}, 1},
+		     {{0xe6, 0x80}, 2},
+		     {{0x0f, 0x20, 0xc0}, 3},
+		     {{0x0f, 0x20, 0xd9}, 3},
+		     {{0x0f, 0x09}, 2},
+		     {{0xf3, 0x90}, 2},
+		     {{0x0f, 0x06}, 2},
+		     {{0x2e, 0x67, 0x0f, 0xa2}, 4}};
 	struct regs before, after;
 
 	for (unsigned i = 0; i < ARRAY_LEN(insns); i++) {
@@ -76,13 +82,13 @@ static void test_exceptions(void)
 {
 	static const int bounds[2] = {1, 5};
 
-	asm volatile(TRY("ud2") ::: "memory");
+	asm volatile(TRY("ud2")::: "memory");
 	expect_trap(EXC_UD, "UD2");
-	asm volatile(TRY("divl %0") ::"r"(0), "a"(1), "d"(0) : "memory");
+	asm volatile(TRY("divl %0")::"r"(0), "a"(1), "d"(0) : "memory");
 	expect_trap(EXC_DE, "DIV");
-	asm volatile(TRY("bound %0, %1") ::"r"(7), "m"(bounds) : "memory");
+	asm volatile(TRY("bound %0, %1")::"r"(7), "m"(bounds) : "memory");
 	expect_trap(EXC_BR, "BOUND");
-	asm volatile(TRY("mov %0, %%fs") ::"r"(0x100) : "memory");
+	asm volatile(TRY("mov %0, %%fs")::"r"(0x100) : "memory");
 	expect_error(EXC_GP, 0x100, "selector beyond the GDT");
 }
 
@@ -119,27 +125,27 @@ static void test_limits(void)
 
 	spare_segment((u32)bytes, 15, 0x93);
 	asm volatile("mov %0, %%fs" ::"r"(SPARE_SEL));
-	asm volatile(TRY("movb $1, %%fs:15") ::: "memory");
+	asm volatile(TRY("movb $1, %%fs:15")::: "memory");
 	expect_none("last byte");
-	asm volatile(TRY("movb $1, %%fs:16") ::: "memory");
+	asm volatile(TRY("movb $1, %%fs:16")::: "memory");
 	expect_error(EXC_GP, 0, "beyond the limit");
-	asm volatile(TRY("movl $1, %%fs:13") ::: "memory");
+	asm volatile(TRY("movl $1, %%fs:13")::: "memory");
 	expect_error(EXC_GP, 0, "over the limit");
 	expect(bytes[15] == 1, "the base is wrong");
 	spare_segment((u32)bytes, 15, 0x97); /* expands down */
 	asm volatile("mov %0, %%fs" ::"r"(SPARE_SEL));
-	asm volatile(TRY("movb $2, %%fs:16") ::: "memory");
+	asm volatile(TRY("movb $2, %%fs:16")::: "memory");
 	expect_none("expand-down, above");
-	asm volatile(TRY("movb $2, %%fs:15") ::: "memory");
+	asm volatile(TRY("movb $2, %%fs:15")::: "memory");
 	expect_error(EXC_GP, 0, "expand-down, below");
 	spare_segment((u32)bytes, 15, 0x91); /* read-only */
 	asm volatile("mov %0, %%fs" ::"r"(SPARE_SEL));
-	asm volatile(TRY("movb $2, %%fs:3") ::: "memory");
+	asm volatile(TRY("movb $2, %%fs:3")::: "memory");
 	expect_error(EXC_GP, 0, "read-only");
 	spare_segment((u32)bytes, 15, 0x13); /* not present */
-	asm volatile(TRY("mov %0, %%fs") ::"r"(SPARE_SEL) : "memory");
+	asm volatile(TRY("mov %0, %%fs")::"r"(SPARE_SEL) : "memory");
 	expect_error(EXC_NP, SPARE_SEL, "not present");
-	asm volatile(TRY("mov %0, %%ss") ::"r"(SPARE_SEL) : "memory");
+	asm volatile(TRY("mov %0, %%ss")::"r"(SPARE_SEL) : "memory");
 	expect_error(EXC_SS, SPARE_SEL, "not present, SS");
 	asm volatile("mov %0, %%fs" ::"r"(0));
 }
@@ -191,7 +197,7 @@ static void test_call_gate(void)
 
 static void user_try(void)
 {
-	asm volatile(TRY("cli") ::: "memory");
+	asm volatile(TRY("cli")::: "memory");
 }
 
 static void test_user(void)
@@ -234,9 +240,9 @@ static void test_paging(void)
 	table[0] = (u32)pages[1] | 1;
 	invlpg(spot());
 	expect(*spot() == 0, "stale translation");
-	asm volatile(TRY("movl $1, 0x40000000") ::: "memory");
+	asm volatile(TRY("movl $1, 0x40000000")::: "memory");
 	expect_error(EXC_PF, 3, "write to read-only");
-	asm volatile(TRY("movl 0x40001000, %%eax") ::: "eax", "memory");
+	asm volatile(TRY("movl 0x40001000, %%eax")::: "eax", "memory");
 	expect_error(EXC_PF, 0, "read of nothing");
 	write_cr0(read_cr0() & ~CR0_PG);
 	cpuid(0, 0);
@@ -248,8 +254,8 @@ static void test_paging(void)
 }
 
 /*
- * The four pointers are read at MOV CR3 (SDM 4.4.1). They may be read later too:
- * under nested paging AMD's processors do at every walk (APM 15.25.10).
+ * The four pointers are read at MOV CR3 (SDM 4.4.1). They may be read later
+ * too: under nested paging AMD's processors do at every walk (APM 15.25.10).
  */
 static void test_pae(void)
 {
@@ -269,7 +275,7 @@ static void test_pae(void)
 	pointers[1] = 0;
 	cpuid(0, 0);
 	write_cr3((u32)pointers);
-	asm volatile(TRY("movl 0x40000000, %%eax") ::: "eax", "memory");
+	asm volatile(TRY("movl 0x40000000, %%eax")::: "eax", "memory");
 	expect_error(EXC_PF, 0, "after the reload");
 	pointers[1] = (u32)pae_directory[1] | 1;
 	write_cr3((u32)pointers);
@@ -282,9 +288,9 @@ static void test_pae_pointers(void)
 {
 	write_cr4(read_cr4() | CR4_PAE);
 	pointers[2] |= 0x6; /* reserved bits */
-	asm volatile(TRY("mov %0, %%cr3") ::"r"(pointers) : "memory");
+	asm volatile(TRY("mov %0, %%cr3")::"r"(pointers) : "memory");
 	expect_none("MOV CR3 without paging");
-	asm volatile(TRY("mov %0, %%cr0") ::"r"((word)(read_cr0() | CR0_PG))
+	asm volatile(TRY("mov %0, %%cr0")::"r"((word)(read_cr0() | CR0_PG))
 		     : "memory");
 	expect_error(EXC_GP, 0, "reserved bits in a pointer");
 	if (read_cr0() & CR0_PG)
@@ -317,9 +323,9 @@ static bool leave_vm86(struct trap_frame *frame)
 /* mov ax, cs; add ax, [0x20]; cpuid-free; out dx... all 16-bit */
 static void test_vm86(void)
 {
-	static const u8 code[] = {0x8c, 0xc8,		  /* mov %cs, %ax */
+	static const u8 code[] = {0x8c, 0xc8, /* mov %cs, %ax */
 				  0x2e, 0x03, 0x06, 0x20, 0x00, /* add cs:20 */
-				  0xcd, 0x21};		  /* int $0x21 */
+				  0xcd, 0x21};			/* int $0x21 */
 
 	memcpy((void *)VM86_PAGE, code, sizeof(code));
 	*(volatile u16 *)(VM86_PAGE + 0x20) = 0x1111;

@@ -19,9 +19,8 @@ static void emit(struct code *c, unsigned n, const u8 *bytes)
 	memcpy(c->bytes + c->n, bytes, n);
 	c->n += n;
 }
-#define EMIT(c, ...)                                  \
-	emit(c, sizeof((const u8[]){__VA_ARGS__}),    \
-	     (const u8[]){__VA_ARGS__})
+#define EMIT(c, ...) \
+	emit(c, sizeof((const u8[]){__VA_ARGS__}), (const u8[]){__VA_ARGS__})
 
 /* mov %reg, address (0x89) or back (0x8b). */
 static void emit_memory(struct code *c, u8 opcode, unsigned reg, u64 *address)
@@ -116,8 +115,8 @@ static void test_dr_gprs(void)
 
 static void test_cr0(void)
 {
-	static const u64 bits[] = {CR0_TS, CR0_MP, CR0_EM, CR0_AM, CR0_WP,
-				   CR0_TS | CR0_MP};
+	static const u64 bits[] = {CR0_TS, CR0_MP, CR0_EM,
+				   CR0_AM, CR0_WP, CR0_TS | CR0_MP};
 	u64 cr0 = read_cr0();
 
 	for (unsigned i = 0; i < ARRAY_LEN(bits); i++) {
@@ -171,7 +170,7 @@ static void test_smsw(void)
 
 #define EXPECT_GP(insn, value, what)                                       \
 	do {                                                               \
-		asm volatile(TRY(insn) ::"r"((u64)(value)) : "memory");    \
+		asm volatile(TRY(insn)::"r"((u64)(value)) : "memory");     \
 		expect(caught.vector == EXC_GP && !caught.error, "%s: %s", \
 		       what, caught_text());                               \
 	} while (0)
@@ -198,9 +197,8 @@ static void test_cr3_illegal(void)
 
 static void test_cr4(void)
 {
-	static const u64 bits[] = {CR4_TSD,    CR4_DE,	       CR4_PGE,
-				   CR4_OSFXSR, CR4_OSXMMEXCPT, CR4_PSE,
-				   CR4_VME};
+	static const u64 bits[] = {CR4_TSD,	   CR4_DE,  CR4_PGE, CR4_OSFXSR,
+				   CR4_OSXMMEXCPT, CR4_PSE, CR4_VME};
 	u64 cr4 = read_cr4();
 
 	for (unsigned i = 0; i < ARRAY_LEN(bits); i++) {
@@ -252,11 +250,11 @@ static void test_cr8_illegal(void)
 /* CR1, CR5-7, CR9-15 do not exist. */
 static void test_cr_absent(void)
 {
-	asm volatile(TRY(".byte 0x0f, 0x20, 0xc8") ::: "rax", "memory");
+	asm volatile(TRY(".byte 0x0f, 0x20, 0xc8")::: "rax", "memory");
 	expect_trap(EXC_UD, "CR1");
-	asm volatile(TRY(".byte 0x0f, 0x20, 0xe8") ::: "rax", "memory");
+	asm volatile(TRY(".byte 0x0f, 0x20, 0xe8")::: "rax", "memory");
 	expect_trap(EXC_UD, "CR5");
-	asm volatile(TRY(".byte 0x44, 0x0f, 0x22, 0xc8") ::: "memory");
+	asm volatile(TRY(".byte 0x44, 0x0f, 0x22, 0xc8")::: "memory");
 	expect_trap(EXC_UD, "CR9");
 }
 
@@ -268,15 +266,15 @@ static void user_moves(void)
 
 	asm volatile(TRY("mov %%cr0, %0") : "+r"(value)::"memory");
 	user_vectors[0] = caught.vector;
-	asm volatile(TRY("mov %0, %%cr3") ::"r"(value) : "memory");
+	asm volatile(TRY("mov %0, %%cr3")::"r"(value) : "memory");
 	user_vectors[1] = caught.vector;
-	asm volatile(TRY("clts") ::: "memory");
+	asm volatile(TRY("clts")::: "memory");
 	user_vectors[2] = caught.vector;
-	asm volatile(TRY("lmsw %w0") ::"r"(value) : "memory");
+	asm volatile(TRY("lmsw %w0")::"r"(value) : "memory");
 	user_vectors[3] = caught.vector;
 	asm volatile(TRY("mov %%dr7, %0") : "+r"(value)::"memory");
 	user_vectors[4] = caught.vector;
-	asm volatile(TRY("mov %0, %%cr8") ::"r"(value) : "memory");
+	asm volatile(TRY("mov %0, %%cr8")::"r"(value) : "memory");
 	user_vectors[5] = caught.vector;
 }
 
@@ -310,7 +308,7 @@ static void test_dr4_dr5(void)
 	write_cr4(read_cr4() | CR4_DE);
 	asm volatile(TRY("mov %%dr4, %0") : "+r"(value)::"memory");
 	expect_trap(EXC_UD, "DR4 with CR4.DE");
-	asm volatile(TRY("mov %0, %%dr5") ::"r"(value) : "memory");
+	asm volatile(TRY("mov %0, %%dr5")::"r"(value) : "memory");
 	expect_trap(EXC_UD, "DR5 with CR4.DE");
 	write_cr4(read_cr4() & ~CR4_DE);
 	write_dr6(0xffff0ff0);
@@ -378,7 +376,7 @@ static void test_break_write(void)
 	write_dr6(0xffff0ff0);
 	write_dr3((u64)&watched[0]);
 	write_dr7(0x400 | 0x80 | 0xdu << 28); /* G3, 4 bytes, writes */
-	cpuid(0, 0);			     /* kept over an exit */
+	cpuid(0, 0);			      /* kept over an exit */
 	watched[0] = 1;
 	watched[1] = 1;
 	watched[0] = 2;

@@ -157,10 +157,8 @@ static void test_mapping(void)
 }
 
 static const struct test tests[] = {
-	TEST("smp.start", test_start),
-	TEST("smp.atomic", test_atomic),
-	TEST("smp.ipi", test_ipi),
-	TEST("smp.wake", test_wake),
+	TEST("smp.start", test_start),	   TEST("smp.atomic", test_atomic),
+	TEST("smp.ipi", test_ipi),	   TEST("smp.wake", test_wake),
 	TEST("smp.mapping", test_mapping),
 };
 

@@ -2,7 +2,8 @@
  * The pure parts of the VMX engine: which processors it accepts and how it says
  * what is missing, and the rules of entry, each broken once.
  *
- *	links: kernel/vmx/caps.c kernel/vmx/explain.c kernel/lib/string.c
+ *	links: kernel/vmx/caps.c kernel/vmx/rules.c kernel/vm/rules.c
+ *	links: kernel/vmx/explain.c kernel/lib/string.c
  */
 #include "test.h"
 
@@ -255,8 +256,8 @@ static const struct broken controls[] = {
 	{"virtual NMIs without NMI exiting", {{PIN_CONTROLS, 0x16 | 0x20}}},
 	{"NMI window without virtual NMIs",
 	 {{PIN_CONTROLS, 0x16}, {PROC_CONTROLS, 0x04006172 | PROC_NMI_WINDOW}}},
-	{"I/O bitmaps 1001, 0: not aligned", {{IO_BITMAP_A, 0x1001}}},
-	{"I/O bitmaps 0, 2800: not aligned", {{IO_BITMAP_B, 0x2800}}},
+	{"I/O bitmap A 1001: not aligned", {{IO_BITMAP_A, 0x1001}}},
+	{"I/O bitmap B 2800: not aligned", {{IO_BITMAP_B, 0x2800}}},
 	{"MSR bitmap 3008: not aligned", {{MSR_BITMAP, 0x3008}}},
 	{"unrestricted guest without EPT",
 	 {{PROC2_CONTROLS, PROC2_UNRESTRICTED_GUEST}}},
@@ -270,8 +271,9 @@ static const struct broken controls[] = {
 	{"event 80001006: reserved bits", {{ENTRY_EVENT, 0x80001006}}},
 	{"event 80000106: no such type", {{ENTRY_EVENT, EVENT(1, 6)}}},
 	{"event 80000700: no such type", {{ENTRY_EVENT, EVENT(7, 0)}}},
-	{"event 80000203: an NMI with vector 3", {{ENTRY_EVENT, EVENT(2, 3)}}},
-	{"event 80000320: an exception with vector 32",
+	{"event 80000203: an NMI with a vector that is not 2",
+	 {{ENTRY_EVENT, EVENT(2, 3)}}},
+	{"event 80000320: an exception with a vector above 31",
 	 {{ENTRY_EVENT, EVENT(3, 32)}}},
 	{"event 80000b06: has an error code, must have none",
 	 {{ENTRY_EVENT, EVENT(3, 6) | EVENT_HAS_ERROR}}},
@@ -279,9 +281,8 @@ static const struct broken controls[] = {
 	 {{ENTRY_EVENT, EVENT(3, 13) | EVENT_HAS_ERROR}, {GUEST_CR0, 0x20}}},
 	{"event 8000030d: has no error code, must have one",
 	 {{ENTRY_EVENT, EVENT(3, 13)}}},
-	{"event 80000480: an instruction of 0 bytes",
-	 {{ENTRY_EVENT, EVENT(4, 0x80)}}},
-	{"event 80000603: an instruction of 16 bytes",
+	{"event of an instruction of 0 bytes", {{ENTRY_EVENT, EVENT(4, 0x80)}}},
+	{"event of an instruction of 16 bytes",
 	 {{ENTRY_EVENT, EVENT(6, 3)}, {ENTRY_EVENT_LENGTH, 16}}},
 };
 
@@ -301,14 +302,14 @@ static const struct broken guests[] = {
 	 {{ENTRY_CONTROLS, 0x11fb}, {GUEST_CR4, CR4_VMXE | CR4_PCIDE}}},
 	{"CR3 10000000001000: reserved bits", {{GUEST_CR3, BIT(52) | 0x1000}}},
 	{"DR7 100000400: upper half set", {{GUEST_DR7, BIT(32) | 0x400}}},
-	{"SYSENTER_ESP 800000000000 or _EIP 0: not canonical",
+	{"SYSENTER_ESP 800000000000: not canonical",
 	 {{GUEST_SYSENTER_ESP, BIT(47)}}},
-	{"SYSENTER_ESP 0 or _EIP 800000000000: not canonical",
+	{"SYSENTER_EIP 800000000000: not canonical",
 	 {{GUEST_SYSENTER_EIP, BIT(47)}}},
-	{"PAT 3: no memory type 3", {{GUEST_PAT, 3}}},
+	{"PAT 3: unknown memory type", {{GUEST_PAT, 3}}},
 	{"EFER 1500: reserved bits", {{GUEST_EFER, 0x1500}}},
-	{"EFER 100: LMA and the entry control", {{GUEST_EFER, EFER_LME}}},
-	{"EFER 400: LMA and LME differ", {{GUEST_EFER, EFER_LMA}}},
+	{"EFER 100: the entry control", {{GUEST_EFER, EFER_LME}}},
+	{"EFER 400: LMA without LME", {{GUEST_EFER, EFER_LMA}}},
 	/* 27.3.1.2 */
 	{"ES: virtual 8086, base 0 is not selector 10 times 16",
 	 {{GUEST_RFLAGS, RFLAGS_VM | RFLAGS_R1}, {GUEST_ES_SELECTOR, 0x10}}},
@@ -322,7 +323,7 @@ static const struct broken guests[] = {
 	{"CS: type 3 with DPL 1", {{GUEST_CS_ACCESS, 0xa0b3}}},
 	{"CS: DPL 3, but SS has 0", {{GUEST_CS_ACCESS, 0xa0fb}}},
 	{"CS: conforming, DPL 3 above SS's 0", {{GUEST_CS_ACCESS, 0xa0ff}}},
-	{"CS: both L and D", {{GUEST_CS_ACCESS, 0xe09b}}},
+	{"CS: access rights e09b, both L and D", {{GUEST_CS_ACCESS, 0xe09b}}},
 	{"SS: DPL 3 in real mode",
 	 {{GUEST_CS_ACCESS, 0xa093}, {GUEST_SS_ACCESS, 0xc0f3}}},
 	{"SS: type 1 is not writable", {{GUEST_SS_ACCESS, 0xc091}}},
@@ -343,9 +344,9 @@ static const struct broken guests[] = {
 	/* 27.3.1.3, 27.3.1.4 */
 	{"GDTR base 800000000000: not canonical", {{GUEST_GDTR_BASE, BIT(47)}}},
 	{"IDTR base 800000000000: not canonical", {{GUEST_IDTR_BASE, BIT(47)}}},
-	{"GDTR limit 10000 or IDTR limit 0 above", {{GUEST_GDTR_LIMIT, 65536}}},
-	{"GDTR limit 0 or IDTR limit 10000 above", {{GUEST_IDTR_LIMIT, 65536}}},
-	{"RIP ffffffff80000000 outside 64-bit mode",
+	{"GDTR limit 10000 above", {{GUEST_GDTR_LIMIT, 65536}}},
+	{"IDTR limit 10000 above", {{GUEST_IDTR_LIMIT, 65536}}},
+	{"RIP ffffffff80000000 outside 64-bit code",
 	 {{GUEST_CS_ACCESS, 0xc09b}}},
 	{"RIP 800000000000: not canonical", {{GUEST_RIP, BIT(47)}}},
 	{"RFLAGS a: reserved bits", {{GUEST_RFLAGS, 0xa}}},
@@ -354,7 +355,7 @@ static const struct broken guests[] = {
 	 {{ENTRY_EVENT, EVENT(0, 0x40)}}},
 	/* 27.3.1.5 */
 	{"activity 4", {{GUEST_ACTIVITY, 4}}},
-	{"halted with CPL 3",
+	{"halted outside CPL 0",
 	 {{GUEST_ACTIVITY, 1},
 	  {GUEST_CS_ACCESS, 0xa0fb},
 	  {GUEST_SS_ACCESS, 0xc0f3}}},

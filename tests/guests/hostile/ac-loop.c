@@ -1,6 +1,6 @@
 /*
- * #AC whose delivery, to user mode on an unaligned stack, is #AC again, for ever
- * (CVE-2015-5307). Where there are no alignment checks nothing happens.
+ * #AC whose delivery, to user mode on an unaligned stack, is #AC again, for
+ * ever (CVE-2015-5307). Where there are no alignment checks nothing happens.
  */
 #include "guest.h"
 

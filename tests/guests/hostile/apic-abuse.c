@@ -1,6 +1,6 @@
 /*
- * Noise into every register of the local APIC, in every width and alignment, and
- * over its page's ends; only INIT and start-up are left out.
+ * Noise into every register of the local APIC, in every width and alignment,
+ * and over its page's ends; only INIT and start-up are left out.
  */
 #include "apic.h"
 

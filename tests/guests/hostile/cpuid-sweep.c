@@ -1,5 +1,6 @@
 /*
- * All the leaves near the ranges that exist, with all small subleaves, and noise.
+ * All the leaves near the ranges that exist, with all small subleaves, and
+ * noise.
  */
 #include "guest.h"
 

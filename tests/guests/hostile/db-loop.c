@@ -19,6 +19,7 @@ int guest_main(void)
 	trap_gate(EXC_DB, 0, 1);
 	write_dr0((u64)trap_entries + EXC_DB * 16);
 	write_dr7(0x402);
-	asm volatile("pushf\n\torl $0x100, (%%rsp)\n\tpopf\n\tnop" ::: "memory");
+	asm volatile("pushf\n\torl $0x100, (%%rsp)\n\tpopf\n\tnop" ::
+			     : "memory");
 	return 0;
 }

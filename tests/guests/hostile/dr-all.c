@@ -1,5 +1,6 @@
 /*
- * All breakpoints enabled in all forms, on code and data that are always in use.
+ * All breakpoints enabled in all forms, on code and data that are always in
+ * use.
  */
 #include "guest.h"
 
@@ -21,8 +22,7 @@ int guest_main(void)
 	write_dr2(PORT_NONE);
 	write_dr3((u64)&hits + 1);
 	for (unsigned i = 0; i < 2000; i++) {
-		write_dr7(((random_number() & 0xffff0000) | 0x7ff) &
-			  ~0x2000u);
+		write_dr7(((random_number() & 0xffff0000) | 0x7ff) & ~0x2000u);
 		cpuid(0, 0);
 		outb(PORT_NONE, 0);
 		asm volatile("pushf\n\torl $0x100, (%%rsp)\n\tpopf\n\tcpuid\n\t"

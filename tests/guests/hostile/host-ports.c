@@ -18,7 +18,7 @@ int guest_main(void)
 	outw(0x604, 0x2000);		   /* QEMU q35: ACPI S5 */
 	outw(0xb004, 0x2000);		   /* PIIX4 */
 	outw(0x4004, 0x3400);
-	outb(0x92, 1);	 /* fast reset */
+	outb(0x92, 1);	/* fast reset */
 	outw(0x501, 1); /* debug exit, at its other place */
 	outb(0x402, 'x');
 	return 0;

@@ -31,9 +31,9 @@ extern const u8 ud_here[];
 
 int guest_main(void)
 {
-	static const u64 selectors[] = {0,    KERNEL_CS, KERNEL_DS, USER_CS,
-					USER_DS, TSS_SEL, SPARE_SEL, 0xfff8,
-					0x0b, CODE32_CS | 3};
+	static const u64 selectors[] = {
+		0,	 KERNEL_CS, KERNEL_DS, USER_CS, USER_DS,
+		TSS_SEL, SPARE_SEL, 0xfff8,    0x0b,	CODE32_CS | 3};
 	const u64 places[] = {(u64)ud_here, TEST_BASE, BIT(63),
 			      0xffffffffffffffff};
 

@@ -1,6 +1,6 @@
 /*
- * Every vector, each sent by the handler of the one before and none acknowledged;
- * then all again.
+ * Every vector, each sent by the handler of the one before and none
+ * acknowledged; then all again.
  */
 #include "apic.h"
 

@@ -15,11 +15,11 @@ static bool go_back(struct trap_frame *frame)
 	return true;
 }
 
-#define ATTACK(insn)                                                        \
-	asm volatile("mov %%rsp, %%rbx\n\tlea 1f(%%rip), %%rcx\n\t"         \
-		     "mov %%rcx, %0\n\t" insn "\n1:"                        \
-		     : "=m"(resume)                                         \
-		     : "a"(0x8000000000000000), "d"(0x0000900000000000)     \
+#define ATTACK(insn)                                                    \
+	asm volatile("mov %%rsp, %%rbx\n\tlea 1f(%%rip), %%rcx\n\t"     \
+		     "mov %%rcx, %0\n\t" insn "\n1:"                    \
+		     : "=m"(resume)                                     \
+		     : "a"(0x8000000000000000), "d"(0x0000900000000000) \
 		     : "rbx", "rcx", "memory")
 
 int guest_main(void)

@@ -6,7 +6,7 @@
 #include "guest.h"
 
 #define ATTACK(insn) \
-	asm volatile(TRY(insn) ::"r"(0xfd000000UL) : "rax", "rdx", "memory")
+	asm volatile(TRY(insn)::"r"(0xfd000000UL) : "rax", "rdx", "memory")
 
 int guest_main(void)
 {

@@ -10,12 +10,13 @@ static bool step(struct trap_frame *frame)
 	return true;
 }
 
-#define ATTACK(insn)                                                         \
-	asm volatile("pushf\n\torl %1, (%%rsp)\n\tpopf\n\tmov %0, %%ss\n\t" \
-		     TRY(insn) "pushf\n\tandl $~0x300, (%%rsp)\n\tpopf" ::   \
-			     "r"(KERNEL_DS),                                 \
-		     "r"(flags), "a"(0), "c"(0), "d"(PORT_NONE)              \
-		     : "rbx", "memory")
+#define ATTACK(insn)                                                        \
+	asm volatile(                                                       \
+		"pushf\n\torl %1, (%%rsp)\n\tpopf\n\tmov %0, %%ss\n\t" TRY( \
+			insn) "pushf\n\tandl $~0x300, (%%rsp)\n\tpopf" ::   \
+			"r"(KERNEL_DS),                                     \
+		"r"(flags), "a"(0), "c"(0), "d"(PORT_NONE)                  \
+		: "rbx", "memory")
 
 int guest_main(void)
 {

@@ -18,13 +18,13 @@ static void touch(u32 msr)
 		there++;
 	else
 		absent++;
-	asm volatile(TRY("wrmsr") ::"a"(0), "d"(0), "c"(msr) : "memory");
-	asm volatile(TRY("wrmsr") ::"a"(~0u), "d"(~0u), "c"(msr) : "memory");
-	asm volatile(TRY("wrmsr") ::"a"((u32)random_number()),
+	asm volatile(TRY("wrmsr")::"a"(0), "d"(0), "c"(msr) : "memory");
+	asm volatile(TRY("wrmsr")::"a"(~0u), "d"(~0u), "c"(msr) : "memory");
+	asm volatile(TRY("wrmsr")::"a"((u32)random_number()),
 		     "d"((u32)random_number()), "c"(msr)
 		     : "memory");
 	/* Put back what was there, where that is allowed. */
-	asm volatile(TRY("wrmsr") ::"a"(low), "d"(high), "c"(msr) : "memory");
+	asm volatile(TRY("wrmsr")::"a"(low), "d"(high), "c"(msr) : "memory");
 }
 
 static void sweep(u32 first, u32 count)

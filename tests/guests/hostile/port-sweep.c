@@ -1,6 +1,6 @@
 /*
- * Reads and writes every port in every size, but for the guest's own console and
- * its end. Nothing of the host's may be reached.
+ * Reads and writes every port in every size, but for the guest's own console
+ * and its end. Nothing of the host's may be reached.
  */
 #include "guest.h"
 

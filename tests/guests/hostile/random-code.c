@@ -1,7 +1,7 @@
 /*
  * Thousands of random instruction streams in user mode, each ended by its first
- * exception or by the timer. What the processor decodes, the hypervisor may have
- * to decode as well.
+ * exception or by the timer. What the processor decodes, the hypervisor may
+ * have to decode as well.
  */
 #include "apic.h"
 #include "multiboot.h"

@@ -1,6 +1,7 @@
 /*
- * REP OUTSB that will not end in our lifetime, over memory, devices and nothing.
- * Others must have their turns, and the operator must be able to stop it.
+ * REP OUTSB that will not end in our lifetime, over memory, devices and
+ * nothing. Others must have their turns, and the operator must be able to stop
+ * it.
  */
 #include "guest.h"
 

@@ -1,21 +1,21 @@
 /*
- * VMX instructions with hostile operands: nowhere, non-canonical, the local APIC's
- * page, our own page tables. Each must be #UD, whatever the operand.
+ * VMX instructions with hostile operands: nowhere, non-canonical, the local
+ * APIC's page, our own page tables. Each must be #UD, whatever the operand.
  */
 #include "guest.h"
 
 extern u64 pml4[512];
 
-#define ATTACK(insn)                                                     \
-	do {                                                             \
-		asm volatile(TRY(insn) ::"a"(where), "c"(where), "d"(where) \
-			     : "memory");                                \
-		wrong += caught.vector != EXC_UD;                        \
+#define ATTACK(insn)                                                       \
+	do {                                                               \
+		asm volatile(TRY(insn)::"a"(where), "c"(where), "d"(where) \
+			     : "memory");                                  \
+		wrong += caught.vector != EXC_UD;                          \
 	} while (0)
 
 int guest_main(void)
 {
-	const u64 places[] = {0,	  0xfee00000, BIT(63), ~0ULL,
+	const u64 places[] = {0,	 0xfee00000,	     BIT(63), ~0ULL,
 			      (u64)pml4, 0xffff800000000000, GIB(100)};
 	unsigned wrong = 0;
 

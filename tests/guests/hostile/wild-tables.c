@@ -1,7 +1,7 @@
 /*
- * A corner of the address space with random entries at all four levels: devices,
- * nowhere, reserved bits, tables that hold themselves. Touched by reads, writes,
- * string I/O and fetches, which may fail but for nobody else.
+ * A corner of the address space with random entries at all four levels:
+ * devices, nowhere, reserved bits, tables that hold themselves. Touched by
+ * reads, writes, string I/O and fetches, which may fail but for nobody else.
  */
 #include "pages.h"
 
@@ -28,7 +28,7 @@ static void touch(void)
 {
 	u64 to = place, n = 3;
 
-	asm volatile(TRY("mov (%0), %%rax") ::"r"(place) : "rax", "memory");
+	asm volatile(TRY("mov (%0), %%rax")::"r"(place) : "rax", "memory");
 	asm volatile(TRY("rep insb")
 		     : "+D"(to), "+c"(n)
 		     : "d"(PORT_NONE)

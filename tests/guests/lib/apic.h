@@ -7,35 +7,35 @@
 
 #include "guest.h"
 
-#define APIC_BASE   0xfee00000u
-#define APIC_ID	    0x020
+#define APIC_BASE    0xfee00000u
+#define APIC_ID	     0x020
 #define APIC_VERSION 0x030
-#define APIC_TPR    0x080
-#define APIC_PPR    0x0a0
-#define APIC_EOI    0x0b0
-#define APIC_LDR    0x0d0
-#define APIC_SVR    0x0f0
-#define APIC_ISR    0x100
-#define APIC_IRR    0x200
-#define APIC_ESR    0x280
-#define APIC_ICR    0x300
-#define APIC_ICR2   0x310
-#define APIC_TIMER  0x320
-#define APIC_LINT0  0x350
-#define APIC_LINT1  0x360
-#define APIC_ERROR  0x370
+#define APIC_TPR     0x080
+#define APIC_PPR     0x0a0
+#define APIC_EOI     0x0b0
+#define APIC_LDR     0x0d0
+#define APIC_SVR     0x0f0
+#define APIC_ISR     0x100
+#define APIC_IRR     0x200
+#define APIC_ESR     0x280
+#define APIC_ICR     0x300
+#define APIC_ICR2    0x310
+#define APIC_TIMER   0x320
+#define APIC_LINT0   0x350
+#define APIC_LINT1   0x360
+#define APIC_ERROR   0x370
 #define APIC_INITIAL 0x380
 #define APIC_CURRENT 0x390
-#define APIC_DIVIDE 0x3e0
-#define APIC_SELF   0x3f0
+#define APIC_DIVIDE  0x3e0
+#define APIC_SELF    0x3f0
 
-#define APIC_ENABLE	(1u << 8)
-#define APIC_SPURIOUS	0xffu
-#define APIC_MASKED	(1u << 16)
-#define APIC_PERIODIC	(1u << 17)
-#define APIC_DEADLINE	(2u << 17)
-#define APIC_DIVIDE_1	0xbu
-#define APIC_DIVIDE_16	0x3u
+#define APIC_ENABLE    (1u << 8)
+#define APIC_SPURIOUS  0xffu
+#define APIC_MASKED    (1u << 16)
+#define APIC_PERIODIC  (1u << 17)
+#define APIC_DEADLINE  (2u << 17)
+#define APIC_DIVIDE_1  0xbu
+#define APIC_DIVIDE_16 0x3u
 
 #define ICR_NMI	      (4u << 8)
 #define ICR_SMI	      (2u << 8)
@@ -71,14 +71,19 @@ u32 apic_id(void);
 extern volatile unsigned irq_count[256];
 bool irq_counted(struct trap_frame *frame);
 
-/* Waits until the condition holds; false after a long time. */
-#define LONG_TIME 1000000000ULL /* TSC ticks: 0.4 to 10 s */
-#define wait_for(cond)                                            \
-	({                                                        \
-		u64 wait_end = rdtsc() + LONG_TIME;               \
-		while (!(cond) && rdtsc() < wait_end)             \
-			cpu_relax();                              \
-		(cond);                                           \
+/*
+ * Waits until the condition holds; false after a long time, which is TSC ticks
+ * and looks both: a guest that gets few turns looks seldom.
+ */
+#define LONG_TIME  1000000000ULL /* TSC ticks: 0.4 to 10 s */
+#define LONG_LOOKS 2000000u
+#define wait_for(cond)                                               \
+	({                                                           \
+		u64 wait_end = rdtsc() + LONG_TIME, looks = 0;       \
+		while (!(cond) &&                                    \
+		       (looks++ < LONG_LOOKS || rdtsc() < wait_end)) \
+			asm volatile("" ::: "memory");               \
+		(cond);                                              \
 	})
 
 #endif

@@ -22,10 +22,9 @@ void run_bytes(struct regs *regs, const u8 *bytes, unsigned n)
 const char *regs_difference(const struct regs *a, const struct regs *b,
 			    u32 except)
 {
-	static const char names[16][4] = {"RAX", "RCX", "RDX", "RBX",
-					  "RSP", "RBP", "RSI", "RDI",
-					  "R8",	 "R9",	"R10", "R11",
-					  "R12", "R13", "R14", "R15"};
+	static const char names[16][4] = {
+		"RAX", "RCX", "RDX", "RBX", "RSP", "RBP", "RSI", "RDI",
+		"R8",  "R9",  "R10", "R11", "R12", "R13", "R14", "R15"};
 
 	for (unsigned i = 0; i < GPR_COUNT; i++)
 		if (i != RSP && !(except & BIT(i)) && a->gpr[i] != b->gpr[i])

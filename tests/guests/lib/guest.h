@@ -49,8 +49,14 @@ struct test {
 	void (*run)(void);
 	bool godwit_only; /* a promise that other machines do not make */
 };
-#define TEST(name, run)        {name, run, false}
-#define GODWIT_TEST(name, run) {name, run, true}
+#define TEST(name, run)          \
+	{                        \
+		name, run, false \
+	}
+#define GODWIT_TEST(name, run)  \
+	{                       \
+		name, run, true \
+	}
 
 /* Runs them in order; the status is 1 if any has failed. */
 int run_tests(const struct test *tests, unsigned count);
@@ -94,19 +100,19 @@ struct caught {
 };
 extern volatile struct caught caught;
 
-#define TRY(insn)                                                         \
-	"movl $-1, caught\n771: " insn                                    \
-	"\n772:\n\t.pushsection .catch,\"a\"\n\t" WORD_DIRECTIVE          \
+#define TRY(insn)                                                \
+	"movl $-1, caught\n771: " insn                           \
+	"\n772:\n\t.pushsection .catch,\"a\"\n\t" WORD_DIRECTIVE \
 	" 771b, 772b\n\t.popsection\n\t"
 
 /* "#UD error 0", for messages. */
 const char *caught_text(void);
-#define expect_caught(number, ...)                                           \
+#define expect_caught(number, ...) \
 	expect(caught.vector == (number), __VA_ARGS__)
-#define expect_none(what)                                                    \
+#define expect_none(what) \
 	expect(caught.vector < 0, "%s: %s", what, caught_text())
-#define expect_trap(number, what)                                            \
-	expect(caught.vector == (number), "%s: %s, not vector %d", what,     \
+#define expect_trap(number, what)                                        \
+	expect(caught.vector == (number), "%s: %s, not vector %d", what, \
 	       caught_text(), number)
 
 /* Calls fn, whatever comes of it: false when an exception has ended it. */

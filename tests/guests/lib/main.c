@@ -138,8 +138,7 @@ static bool is_listed(const char *name, const char *list)
 	size_t n = strlen(name);
 
 	while (*list) {
-		if (strncmp(list, name, n) == 0 &&
-		    (list[n] == ',' || !list[n]))
+		if (strncmp(list, name, n) == 0 && (list[n] == ',' || !list[n]))
 			return true;
 		while (*list && *list++ != ',')
 			;

@@ -15,8 +15,8 @@ static void put(struct sink *sink, char c)
 		sink->text[sink->used++] = c;
 }
 
-static void put_padded(struct sink *sink, const char *text, size_t n,
-		       int width, bool left, char pad)
+static void put_padded(struct sink *sink, const char *text, size_t n, int width,
+		       bool left, char pad)
 {
 	if (!left)
 		for (int i = n; i < width; i++)

@@ -117,17 +117,17 @@ void traps_init(void)
 
 const char *caught_text(void)
 {
-	static const char names[20][4] = {
-		"#DE", "#DB", "NMI", "#BP", "#OF", "#BR", "#UD", "#NM", "#DF",
-		"?",   "#TS", "#NP", "#SS", "#GP", "#PF", "?",	 "#MF", "#AC",
-		"#MC", "#XM"};
+	static const char names[20][4] = {"#DE", "#DB", "NMI", "#BP", "#OF",
+					  "#BR", "#UD", "#NM", "#DF", "?",
+					  "#TS", "#NP", "#SS", "#GP", "#PF",
+					  "?",	 "#MF", "#AC", "#MC", "#XM"};
 	static char text[40];
 
 	if (caught.vector < 0)
 		return "no exception";
 	if (caught.vector < 20)
-		format(text, sizeof(text), "%s error %x",
-		       names[caught.vector], caught.error);
+		format(text, sizeof(text), "%s error %x", names[caught.vector],
+		       caught.error);
 	else
 		format(text, sizeof(text), "vector %d", caught.vector);
 	return text;

@@ -127,18 +127,16 @@ INSN u8 inb(u16 port)
 	return value;
 }
 
-#define CR_ACCESS(reg)                                           \
-	INSN word read_##reg(void)                               \
-	{                                                        \
-		word value;                                      \
-		asm volatile("mov %%" #reg ", %0" : "=r"(value)  \
-			     :: "memory");                       \
-		return value;                                    \
-	}                                                        \
-	INSN void write_##reg(word value)                        \
-	{                                                        \
-		asm volatile("mov %0, %%" #reg ::"r"(value)      \
-			     : "memory");                        \
+#define CR_ACCESS(reg)                                                      \
+	INSN word read_##reg(void)                                          \
+	{                                                                   \
+		word value;                                                 \
+		asm volatile("mov %%" #reg ", %0" : "=r"(value)::"memory"); \
+		return value;                                               \
+	}                                                                   \
+	INSN void write_##reg(word value)                                   \
+	{                                                                   \
+		asm volatile("mov %0, %%" #reg ::"r"(value) : "memory");    \
 	}
 CR_ACCESS(cr0)
 CR_ACCESS(cr2)
