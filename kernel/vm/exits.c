@@ -45,15 +45,25 @@ static enum next_step handle_cpuid(struct vcpu *vcpu, struct vm_exit *exit)
 #define HYPERCALL_UNKNOWN   (-1000)
 #define HYPERCALL_FORBIDDEN (-1)
 
+/* In 64-bit code CS tells the privilege level, and is at hand. */
+static bool from_user(struct vcpu *vcpu)
+{
+	const struct segment *cs = &vcpu->state.seg[CS];
+
+	vcpu_need_fetch(vcpu);
+	if (cs->attr & SEG_L)
+		return cs->selector & 3;
+	vcpu_need(vcpu, STATE_SEGMENTS);
+	return state_cpl(&vcpu->state) != 0;
+}
+
 static enum next_step handle_hypercall(struct vcpu *vcpu, struct vm_exit *exit)
 {
-	i64 answer = HYPERCALL_UNKNOWN;
+	i64 answer = from_user(vcpu) ? HYPERCALL_FORBIDDEN : HYPERCALL_UNKNOWN;
 
-	vcpu_need(vcpu, STATE_SEGMENTS);
-	if (state_cpl(&vcpu->state) != 0)
-		answer = HYPERCALL_FORBIDDEN;
-	vcpu->state.gpr[RAX] =
-		vcpu->state.seg[CS].attr & SEG_L ? (u64)answer : (u32)answer;
+	vcpu->state.gpr[RAX] = vcpu->state.seg[CS].attr & SEG_L
+				       ? (u64)answer
+				       : (u32)answer;
 	return NEXT_SKIP;
 }
 
