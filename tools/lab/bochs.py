@@ -42,7 +42,7 @@ def prepare(spec, folder: Path, port: int) -> list:
     image.build(folder / "disk.img", spec.efi, spec.boot_files(folder))
     # A killed Bochs leaves its lock behind.
     (folder / "disk.img.lock").unlink(missing_ok=True)
-    serial = f"mode=socket-client, dev=localhost:{port}" if port else \
+    serial = f"mode=socket-client, dev=127.0.0.1:{port}" if port else \
         f"mode=file, dev={folder}/serial.log"
     (folder / "bochsrc").write_text(CONFIG.format(
         memory=spec.memory, cpu=spec.platform.cpu, cpus=spec.cpus, ips=IPS,
