@@ -73,7 +73,7 @@ void svm_exited(struct vcpu *vcpu)
 	s->seg[CS] = vmcb->cs;
 	s->cr3 = vmcb->cr3;
 	vcpu->valid = STATE_CORE | STATE_FETCH;
-	if (unlikely(svm->after))
+	if (unlikely(svm->after | s->shadow))
 		svm_after_exit(vcpu);
 	if (unlikely(vmcb->exit_int_info & EVENT_VALID))
 		svm_interrupted_event(vcpu);

@@ -81,6 +81,29 @@ void svm_interrupted_event(struct vcpu *vcpu)
 	event->vector = vector;
 }
 
+/*
+ * QEMU's TCG forgets the interrupt shadow at entry. Where the host's own
+ * business ended the run before the guest has executed anything, it still
+ * holds: else an interrupt would come between STI and HLT, and nothing after
+ * it.
+ */
+static void keep_shadow(struct vcpu *vcpu)
+{
+	struct svm_vcpu *svm = vcpu->hw;
+	struct vcpu_state *s = &vcpu->state;
+	u32 code = svm->vmcb->exit_code;
+
+	if ((svm->after & AFTER_SHADOW) && s->rip == svm->shadow_rip &&
+	    (code == VMEXIT_INTR || code == VMEXIT_NMI) && !s->shadow) {
+		s->shadow = SHADOW_STI;
+		vcpu_changed(vcpu, STATE_CORE);
+	}
+	svm->shadow_rip = s->rip;
+	svm->after &= ~AFTER_SHADOW;
+	if (s->shadow)
+		svm->after |= AFTER_SHADOW;
+}
+
 /* What was armed for this entry only. */
 void svm_after_exit(struct vcpu *vcpu)
 {
@@ -91,7 +114,8 @@ void svm_after_exit(struct vcpu *vcpu)
 		vmcb->tlb_control = TLB_NOTHING;
 	if (svm->after & AFTER_EVENT)
 		vmcb->event_inj = 0;
-	svm->after &= AFTER_IRQ | AFTER_IRET;
+	keep_shadow(vcpu);
+	svm->after &= AFTER_IRQ | AFTER_IRET | AFTER_SHADOW;
 	if ((svm->after & AFTER_IRET) && vmcb->rip != svm->iret_rip) {
 		vcpu->state.nmi_blocked = false;
 		svm->after &= ~AFTER_IRET;

@@ -314,7 +314,7 @@ static void svm_set_timer(struct vcpu *vcpu, u64 ticks)
 	arm_timer(svm);
 }
 
-#define RETRY_NS (20 * NS_PER_US)
+#define RETRY_NS (200 * NS_PER_US)
 
 void svm_come_back(struct svm_vcpu *svm)
 {

@@ -47,10 +47,11 @@ struct svm_cpu {
 };
 
 /* What the next exit must look after. */
-#define AFTER_FLUSH 1u /* TLB_CONTROL back to nothing */
-#define AFTER_IRQ   2u /* V_IRQ is set: has the guest taken it? */
-#define AFTER_EVENT 4u /* EVENTINJ was used */
-#define AFTER_IRET  8u /* the guest has now left its NMI handler */
+#define AFTER_FLUSH  1u	 /* TLB_CONTROL back to nothing */
+#define AFTER_IRQ    2u	 /* V_IRQ is set: has the guest taken it? */
+#define AFTER_EVENT  4u	 /* EVENTINJ was used */
+#define AFTER_SHADOW 16u /* the last exit was in an interrupt shadow */
+#define AFTER_IRET   8u	 /* the guest has now left its NMI handler */
 
 struct svm_vcpu {
 	struct vmcb *vmcb;
@@ -61,6 +62,7 @@ struct svm_vcpu {
 	int last_cpu;	     /* where its ASID is one, -1: nowhere */
 	u64 generation;	     /* ... and of which generation */
 	int offered;	     /* vector in V_IRQ, -1: none */
+	u64 shadow_rip;	     /* of the instruction in the shadow */
 	u64 iret_rip;	     /* of the IRET that ends the NMI handler */
 	u64 timer_at;	     /* TSC: what set_timer() wants, ~0: nothing */
 	u64 retry_at;	     /* TSC: an offer waits for an exit, ~0: none */

@@ -132,8 +132,9 @@ HOSTILE = {
     "ended crashed": """
         dr-all idt-nowhere init-self iret-bad lock-prefix random-code
         wild-tables""",
-    "running": "rep-ins-endless rep-mmio-endless rep-outs-endless",
+    "running": "rep-mmio-endless rep-outs-endless",
     "ended running": "db-loop irq-storm",
+    "crashed running": "rep-ins-endless",
 }
 
 
