@@ -357,7 +357,9 @@ static void test_string(void)
 	apic_write(APIC_TIMER, VEC_LOW | APIC_PERIODIC);
 	apic_write(APIC_INITIAL, 50000);
 	sti();
-	for (unsigned round = 0; round < 10; round++) {
+	for (unsigned round = 0; round < 10 || (irq_count[VEC_LOW] < 3 &&
+						round < 500 && !test_failed());
+	     round++) {
 		const u8 *from = source;
 		u8 *to = target;
 		u64 n = sizeof(source);
