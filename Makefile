@@ -24,7 +24,7 @@ all: $(OUT)/godwit.img ## build everything: out/godwit.img boots
 # --- the kernel --------------------------------------------------------------
 
 KERNEL_DIRS := kernel kernel/cpu kernel/mm kernel/lib kernel/vm kernel/vmx \
-	       kernel/svm kernel/machine kernel/shell drivers
+	       kernel/svm kernel/machine kernel/net kernel/shell drivers
 KERNEL_SRC  := $(sort $(foreach d,$(KERNEL_DIRS),$(wildcard $(d)/*.c $(d)/*.S)))
 KERNEL_OBJ  := $(patsubst %,$(OUT)/obj/%.o,$(KERNEL_SRC))
 # Large fills and copies are calls: `rep stos` inline is slow where the processor

@@ -220,6 +220,8 @@ static u64 serve(void)
 {
 	report_first_entry();
 	shell_poll();
+	if (vm_serve())
+		return 0;
 	if (config.on_idle == ON_IDLE_EXIT && !shell_scripted() &&
 	    !command_waiting())
 		end_when_idle();

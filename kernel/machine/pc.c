@@ -41,6 +41,16 @@ static err_t pc_create(struct vm *vm)
 	return err;
 }
 
+/* Nothing here works on its own yet. */
+static bool pc_serve(struct vm *vm)
+{
+	return false;
+}
+
+static void pc_typed(struct vm *vm)
+{
+}
+
 void pc_dump(const struct vm *vm)
 {
 	for (unsigned i = 0; i < vm->vcpus; i++)
@@ -52,6 +62,8 @@ const struct machine pc_machine = {
 	.create = pc_create,
 	.destroy = pc_destroy,
 	.load = load_guest,
+	.serve = pc_serve,
+	.typed = pc_typed,
 	.init = vlapic_init,
 	.irq_pending = vlapic_pending,
 	.irq_taken = vlapic_taken,

@@ -4,6 +4,7 @@
 #include "lib/console.h"
 #include "lib/printf.h"
 #include "lib/string.h"
+#include "vm/machine.h"
 #include "vm/vm.h"
 
 #define LINE_MAX   200
@@ -88,6 +89,14 @@ static void edit(int c)
 	show_prompt();
 }
 
+static void type(int c)
+{
+	struct vm *vm = vm_console_attached;
+
+	if (vm_console_type(vm, c) && vm->vcpus)
+		machine->typed(vm);
+}
+
 static void key(int c)
 {
 	bool second_half = after_cr && c == '\n';
@@ -97,7 +106,7 @@ static void key(int c)
 		if (c == KEY_DETACH)
 			detach();
 		else
-			vm_console_type(vm_console_attached, c);
+			type(c);
 	} else if (c == '\r' || (c == '\n' && !second_half)) {
 		console_set_prompt(NULL);
 		enter_line();

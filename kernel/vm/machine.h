@@ -27,6 +27,15 @@ struct machine {
 	/* Timers: fires what is due; returns the next deadline (host TSC). */
 	u64 (*poll)(struct vcpu *vcpu, u64 tsc);
 
+	/*
+	 * On the first CPU, after vm_request_service(): what devices do there
+	 * (network, console). vm->lock is not held. True: call again soon.
+	 */
+	bool (*serve)(struct vm *vm);
+
+	/* On the first CPU: the operator has typed for the VM's console. */
+	void (*typed)(struct vm *vm);
+
 	/* INIT: the local APIC as after a reset, but for its mode and ID. */
 	void (*init)(struct vcpu *vcpu);
 

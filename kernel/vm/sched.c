@@ -58,6 +58,12 @@ static void load(struct runner *runner, struct vcpu *vcpu)
 	runner->loaded = vcpu;
 }
 
+void sched_yield(void)
+{
+	if (this_runner()->loaded)
+		vcpu_request(this_runner()->loaded, REQUEST_RESCHED);
+}
+
 static bool may_run(const struct vcpu *vcpu)
 {
 	return __atomic_load_n(&vcpu->vm->life, __ATOMIC_ACQUIRE) == VM_RUNNING;

@@ -45,6 +45,9 @@ void sched_notify(struct vcpu *vcpu);
  */
 void sched_settle(struct vcpu *vcpu);
 
+/* The guest that runs on this CPU, if any, ends its turn at once. */
+void sched_yield(void);
+
 /* Takes whatever guest's registers out of this CPU. */
 void sched_unload(void);
 

@@ -7,6 +7,7 @@
 #include "lib/log.h"
 #include "lib/string.h"
 #include "mm/heap.h"
+#include "vm/machine.h"
 #include "vm/sched.h"
 #include "vm/walk.h"
 
@@ -171,4 +172,34 @@ void vm_crash(struct vm *vm, const char *fmt, ...)
 		if (vm->vcpu[i]->host_cpu == this_cpu()->id)
 			report(vm->vcpu[i]);
 	request_stop(vm);
+}
+
+/* --- work for the first CPU */
+
+void vm_request_service(struct vm *vm)
+{
+	struct cpu *first = cpu_by_id(0);
+
+	if (__atomic_exchange_n(&vm->wants_service, true, __ATOMIC_SEQ_CST))
+		return;
+	if (this_cpu() != first)
+		cpu_kick(first);
+	else
+		sched_yield();
+}
+
+bool vm_serve(void)
+{
+	bool again = false;
+
+	for (unsigned i = 0; i < vm_count; i++) {
+		struct vm *vm = vms[i];
+
+		if (!vm->wants_service)
+			continue;
+		__atomic_store_n(&vm->wants_service, false, __ATOMIC_SEQ_CST);
+		if (vm->vcpus && machine->serve(vm))
+			vm->wants_service = again = true;
+	}
+	return again;
 }

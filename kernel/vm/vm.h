@@ -77,6 +77,8 @@ struct vm {
 	unsigned vcpus;
 	u64 tsc_base; /* host TSC that the guest sees as 0 */
 	u64 started_ns, first_entry_ns;
+	bool wants_service; /* atomic: see vm_request_service() */
+
 	struct uart *uart;
 };
 
@@ -101,6 +103,14 @@ err_t vm_resume(struct vm *vm);
  */
 void vm_end(struct vm *vm, u32 status);
 void vm_crash(struct vm *vm, const char *fmt, ...) PRINTF(2);
+
+/*
+ * From any CPU: the first one is to call machine->serve() soon, even if it is
+ * running a guest or halted. vm_serve() does it, for all VMs; true: it has to
+ * be called again.
+ */
+void vm_request_service(struct vm *vm);
+bool vm_serve(void);
 
 /* vm_build.c: everything the VM is made of; vm_release() also after a failure
  * of vm_build(). */

@@ -1,0 +1,83 @@
+/*
+ * A network device of the host, whatever drives it. All calls come from the
+ * service CPU, with interrupts off; nothing here waits.
+ *
+ * Frames are whole Ethernet frames without checksum. Sending copies nothing: a
+ * frame is a list of pieces in the kernel's direct map (guest pages too), which
+ * the device reads until `sent` is called for it.
+ */
+#ifndef DRIVERS_NETDEV_H
+#define DRIVERS_NETDEV_H
+
+#include "lib/error.h"
+#include "lib/types.h"
+
+#define NETDEV_PIECES 20 /* of one frame: 64 KiB of scattered pages, a header */
+#define NETDEVS_MAX   4
+
+/* Physically contiguous. */
+struct net_piece {
+	const void *at;
+	u32 size;
+};
+
+struct netdev_stats {
+	u64 rx_frames, rx_bytes;
+	u64 tx_frames, tx_bytes;
+	u64 rx_dropped; /* the device had no buffer, or nobody listens */
+	u64 tx_full;	/* send() said E_BUSY */
+	u64 broken;	/* answers of the device that made no sense */
+	u64 kicks, interrupts;
+};
+
+struct netdev;
+
+struct netdev_ops {
+	/*
+	 * Queues a frame of 14 to frame_max bytes. E_BUSY: no room now, poll()
+	 * makes some. cookie comes back by sent(); NULL: nobody wants to know.
+	 */
+	err_t (*send)(struct netdev *dev, const struct net_piece *piece,
+		      unsigned count, void *cookie);
+	/* Tells the device about everything queued: once for a batch. */
+	void (*flush)(struct netdev *dev);
+	/*
+	 * Takes up to `budget` received frames, calling receive() for each, and
+	 * completes what was sent. How many frames came.
+	 */
+	unsigned (*poll)(struct netdev *dev, unsigned budget);
+	/*
+	 * Before halting: an interrupt is to come with the next frame. False:
+	 * one is here already, do not halt.
+	 */
+	bool (*arm)(struct netdev *dev);
+};
+
+struct netdev {
+	char name[8];	    /* "net0" */
+	const char *driver; /* "virtio-net", "e1000" */
+	const char *where;  /* "00:02.0" */
+	u8 mac[6];
+	u32 frame_max; /* with its Ethernet header */
+	const struct netdev_ops *ops;
+	/* Set by the user. The frame stays until receive() returns. */
+	void (*receive)(void *context, const void *frame, u32 size);
+	void (*sent)(void *context, void *cookie);
+	void *context;
+	struct netdev_stats stats;
+};
+
+/* Filled by netdev_probe(), which looks for all devices of all drivers. */
+extern struct netdev *netdevs[NETDEVS_MAX];
+extern unsigned netdev_count;
+struct netdev *netdev_find(const char *name);
+
+/* How big rings and buffers are to be; 0: the driver's default. */
+struct netdev_options {
+	unsigned rx_ring, tx_ring; /* descriptors, a power of two */
+	unsigned rx_buffers;	   /* posted at most */
+	unsigned frame_max;
+};
+void netdev_probe(const struct netdev_options *options);
+
+#endif

@@ -1,0 +1,19 @@
+/*
+ * How devices interrupt: by a line, which goes to the PICs and the I/O APIC
+ * alike, or by a message straight to the local APICs. From any CPU; what is
+ * behind it has a lock of its own, taken after vm->lock if both are.
+ */
+#ifndef MACHINE_IRQ_H
+#define MACHINE_IRQ_H
+
+#include "lib/types.h"
+
+struct vm;
+
+/* The line's level now; a GSI of layout.h. An edge is two calls. */
+void irq_line(struct vm *vm, unsigned gsi, bool high);
+
+/* A message-signalled interrupt (SDM vol. 3A 11.11). */
+void irq_message(struct vm *vm, u64 address, u32 data);
+
+#endif
