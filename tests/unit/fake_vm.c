@@ -86,11 +86,15 @@ void kfree(void *ptr)
 	free(ptr);
 }
 
-u64 page_alloc_zeroed(unsigned order)
+/* With what was there before. */
+u64 page_alloc(unsigned order)
 {
-	void *block = order > ORDER_2M ? NULL : calloc(1, PAGE_SIZE << order);
+	void *block = order > ORDER_2M ? NULL : malloc(PAGE_SIZE << order);
 
-	return block ? (u64)block - PHYS_OFFSET : 0;
+	if (!block)
+		return 0;
+	memset(block, 0xa5, PAGE_SIZE << order);
+	return (u64)block - PHYS_OFFSET;
 }
 
 void page_free(u64 phys, unsigned order)
