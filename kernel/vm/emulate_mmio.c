@@ -1,7 +1,8 @@
 /*
  * Second-level faults. On RAM: the guest's first step there, or a right was
- * taken away to see the write; that is counted and given back. Elsewhere: a device's memory, or nothing at all; the
- * instruction is fetched, decoded and done here, one element at a time.
+ * taken away to see the write; that is counted and given back. Elsewhere: a
+ * device's memory, or nothing at all; the instruction is fetched, decoded and
+ * done here, one element at a time.
  */
 #include "cpu/regs.h"
 #include "vm/decode_mmio.h"

@@ -41,7 +41,7 @@ err_t rig_make(struct rig *rig)
 	rig->vm->config.memory = MIB(4);
 	rig->vm->config.cpus = 1;
 	rig->vm->config.populate = true; /* nobody answers faults here */
-	rig->vm->index = VMS_MAX; /* no other VM's tags */
+	rig->vm->index = VMS_MAX;	 /* no other VM's tags */
 	rig->vm->tsc_base = rdtsc();
 	err = vm_build_bare(rig->vm);
 	if (!err)

@@ -27,8 +27,10 @@ void svm_come_back(struct svm_vcpu *s)
 static void start(u64 rflags)
 {
 	vmcb = (struct vmcb){0};
-	svm = (struct svm_vcpu){
-		.vmcb = &vmcb, .offered = -1, .timer_at = ~0ULL, .retry_at = ~0ULL};
+	svm = (struct svm_vcpu){.vmcb = &vmcb,
+				.offered = -1,
+				.timer_at = ~0ULL,
+				.retry_at = ~0ULL};
 	vcpu = (struct vcpu){.hw = &svm, .taken = -1};
 	vcpu.state.rflags = rflags;
 	vcpu.state.rip = CODE;
