@@ -8,6 +8,9 @@
 #include "mm/pages.h"
 
 #define POLL_BUDGET	256
+#define HEAVY_FRAMES	16     /* between two rests */
+#define HEAVY_NS	100000 /* until the next look then */
+#define CLOCK_NS	1000000 /* of a device without an interrupt, when quiet */
 #define RX_MEMORY	MIB(8) /* for one device, unless buffers are asked for */
 #define BUFFERS_MIN	4
 #define BUFFER_BLOCK	MIB(2)
@@ -238,7 +241,7 @@ err_t frame_buffers_make(struct frame_buffers *b, unsigned wanted, u32 size)
 			u64 rest = (u64)(wanted - b->count) * b->size;
 			unsigned order = order_for(MIN(rest, BUFFER_BLOCK));
 
-			block = page_alloc(order);
+			block = page_alloc_zeroed(order);
 			left = PAGE_SIZE << order;
 			if (!block)
 				break;
@@ -345,14 +348,26 @@ unsigned netdev_poll_all(void)
 	return frames;
 }
 
-bool netdev_arm_all(bool *by_clock)
+bool netdev_rest(struct netdev *dev, u64 *wait_ns)
+{
+	u64 frames = dev->stats.rx_frames + dev->stats.tx_frames;
+	bool heavy = frames - dev->frames_at_rest >= HEAVY_FRAMES;
+
+	dev->frames_at_rest = frames;
+	*wait_ns = heavy ? HEAVY_NS : dev->wakes ? ~0ULL : CLOCK_NS;
+	return heavy || dev->ops->arm(dev);
+}
+
+bool netdev_rest_all(u64 *wait_ns)
 {
 	bool quiet = true;
 
-	*by_clock = false;
+	*wait_ns = ~0ULL;
 	for (unsigned i = 0; i < netdev_count; i++) {
-		quiet &= netdevs[i]->ops->arm(netdevs[i]);
-		*by_clock |= !netdevs[i]->wakes;
+		u64 wait;
+
+		quiet &= netdev_rest(netdevs[i], &wait);
+		*wait_ns = MIN(*wait_ns, wait);
 	}
 	return quiet;
 }

@@ -72,6 +72,7 @@ struct netdev {
 	void (*sent)(void *context, void *cookie);
 	void *context;
 	struct netdev_stats stats;
+	u64 frames_at_rest; /* of netdev_rest() */
 	struct net_copies *copies; /* of netdev_send_copy() */
 };
 
@@ -111,9 +112,12 @@ err_t netdev_send_copy(struct netdev *dev, const struct net_piece *piece,
 unsigned netdev_poll_all(void);
 
 /*
- * Before halting. False: do not, something has come. *by_clock: a device cannot
- * wake the host, it has to look again soon by itself.
+ * Before halting. False: do not, something has come. *wait_ns: look again after
+ * so long at the latest. While traffic is heavy that is soon, and no interrupt
+ * is asked for: many frames are taken at a time, and whoever carries them is
+ * not interrupted either.
  */
-bool netdev_arm_all(bool *by_clock);
+bool netdev_rest(struct netdev *dev, u64 *wait_ns);
+bool netdev_rest_all(u64 *wait_ns);
 
 #endif

@@ -31,7 +31,7 @@ enum { CONFIG_MAC = 0, CONFIG_STATUS = 6, CONFIG_MTU = 10, CONFIG_SIZE = 12 };
 #define FRAME_NORMAL  1514
 #define RING_NORMAL   256
 #define CHAIN_MAX     (NETDEV_PIECES + 1)
-#define INDIRECT_FROM 6 /* descriptors: fewer are quicker in the ring */
+#define INDIRECT_FROM 2 /* descriptors: fewer are quicker in the ring */
 
 static const u8 zero_header[VNET_HEADER];
 
@@ -352,7 +352,7 @@ static err_t make_queue(struct vnet *v, struct virtq *q, unsigned index,
 	if (max < NETDEV_RING_MIN)
 		return E_UNSUPPORTED;
 	head = kmalloc(size * sizeof(*head));
-	memory = page_alloc(order_for(virtq_bytes((u16)size)));
+	memory = page_alloc_zeroed(order_for(virtq_bytes((u16)size)));
 	if (!head || !memory)
 		return E_NOMEM;
 	virtq_init(q, (u16)size, v->device.features & VIRTIO_F_EVENT_IDX,
@@ -372,7 +372,7 @@ static err_t make_slots(struct vnet *v)
 	v->header = virt_to_phys(zero_header);
 	if (!(v->device.features & VIRTIO_F_INDIRECT_DESC))
 		return E_OK;
-	memory = page_alloc(order_for(bytes));
+	memory = page_alloc_zeroed(order_for(bytes));
 	if (!memory)
 		return E_NOMEM;
 	v->indirect = phys_to_virt(memory);

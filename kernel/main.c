@@ -29,8 +29,7 @@
 #include "vm/sched.h"
 #include "vm/vm.h"
 
-#define POLL_NS	    (10 * NS_PER_MS) /* of a console without an interrupt */
-#define NET_POLL_NS (NS_PER_MS)	     /* of a network device without one */
+#define POLL_NS (10 * NS_PER_MS) /* of a console without an interrupt */
 
 struct config config;
 
@@ -221,15 +220,14 @@ static void report_first_entry(void)
 /* When to look again at what cannot wake us; 0: something is here already. */
 static u64 next_look(void)
 {
-	u64 wake = command_wake();
-	bool by_clock;
+	u64 wake = command_wake(), wait;
 
-	if (!netdev_arm_all(&by_clock))
+	if (!netdev_rest_all(&wait))
 		return 0;
 	if (serial_irq() < 0)
 		wake = MIN(wake, rdtsc() + ns_to_tsc(POLL_NS));
-	if (by_clock)
-		wake = MIN(wake, rdtsc() + ns_to_tsc(NET_POLL_NS));
+	if (wait != ~0ULL)
+		wake = MIN(wake, rdtsc() + ns_to_tsc(wait));
 	return wake;
 }
 

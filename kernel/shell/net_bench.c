@@ -14,7 +14,7 @@
 #include "shell/net_commands.h"
 
 #define BUFFERS	      16 /* frames to send, in turn */
-#define IDLE_NS	      (100 * NS_PER_US)
+#define IDLE_NS	      (10 * NS_PER_MS) /* at most: our own deadlines */
 #define SINK_NS	      (30 * NS_PER_S) /* without a frame: nobody is there */
 #define REPORT_NS     (3 * NS_PER_S)
 #define REPEAT_NS     (100 * NS_PER_MS)
@@ -87,18 +87,13 @@ static unsigned netdev_poll(struct netdev *dev)
 	return dev->ops->poll(dev, 64);
 }
 
-static bool netdev_arm(struct netdev *dev)
-{
-	return dev->ops->arm(dev);
-}
-
 static const struct bench_port bench_netdev = {
 	.open = netdev_open,
 	.close = netdev_close,
 	.send = netdev_send,
 	.flush = netdev_flush,
 	.poll = netdev_poll,
-	.arm = netdev_arm,
+	.rest = netdev_rest,
 };
 
 /* --- frames */
@@ -163,12 +158,12 @@ static struct bench_frame *make(unsigned i, enum kind kind)
 /* Nothing to do: leave the processor to those who carry the frames. */
 static void idle(void)
 {
-	u64 before = this_cpu()->idle_tsc;
+	u64 before = this_cpu()->idle_tsc, wait;
 
 	if (set.spin) {
 		cpu_relax();
-	} else if (set.port->arm(set.dev)) {
-		timer_arm(rdtsc() + ns_to_tsc(IDLE_NS));
+	} else if (set.port->rest(set.dev, &wait)) {
+		timer_arm(rdtsc() + ns_to_tsc(MIN(wait, IDLE_NS)));
 		cpu_idle();
 		idle_tsc += this_cpu()->idle_tsc - before;
 	}
@@ -237,6 +232,7 @@ static void blast(void)
 	while (now_ns() < end) {
 		unsigned n = 0;
 
+		set.port->poll(set.dev); /* makes room */
 		while (n < set.batch &&
 		       set.port->send(set.dev, frame_in(sent % BUFFERS),
 				      set.size)) {
@@ -244,8 +240,7 @@ static void blast(void)
 			sent++;
 		}
 		set.port->flush(set.dev);
-		set.port->poll(set.dev);
-		if (n < set.batch)
+		if (!n)
 			idle();
 	}
 	say_rate("sent", sent, sent * set.size, now_ns() - start);

@@ -16,8 +16,8 @@ struct bench_port {
 	void (*flush)(struct netdev *dev);
 	/* Calls bench_received() for each frame. */
 	unsigned (*poll)(struct netdev *dev);
-	/* Before halting; false: do not. */
-	bool (*arm)(struct netdev *dev);
+	/* Before halting: as netdev_rest(). */
+	bool (*rest)(struct netdev *dev, u64 *wait_ns);
 	u32 headroom; /* bytes in front of a frame that are the port's */
 };
 

@@ -141,8 +141,9 @@ static unsigned plain_poll(struct netdev *dev)
 }
 
 /* By the timer alone. */
-static bool plain_arm(struct netdev *dev)
+static bool plain_rest(struct netdev *dev, u64 *wait_ns)
 {
+	*wait_ns = 100000;
 	return true;
 }
 
@@ -152,6 +153,6 @@ const struct bench_port bench_plain = {
 	.send = plain_send,
 	.flush = plain_flush,
 	.poll = plain_poll,
-	.arm = plain_arm,
+	.rest = plain_rest,
 	.headroom = VNET_HEADER,
 };
