@@ -8,6 +8,7 @@
 #include "cpu/cpu.h"
 #include "cpu/lapic.h"
 #include "cpu/time.h"
+#include "lib/console.h"
 #include "lib/printf.h"
 #include "lib/string.h"
 #include "mm/pages.h"
@@ -172,6 +173,7 @@ static void idle(void)
 
 static void poll_or_idle(void)
 {
+	console_poll(); /* nobody else does meanwhile */
 	if (!set.port->poll(set.dev))
 		idle();
 }
