@@ -59,8 +59,8 @@ void fake_mmio_write(u64 address, unsigned bytes, u32 value)
 	if (at == REG_CTRL && (value & CTRL_RST))
 		reset_card();
 	if (at == REG_EERD)
-		*reg(at) = value | EERD_DONE |
-			   (u32)eeprom[value >> 8 & 3] << 16;
+		*reg(at) =
+			value | EERD_DONE | (u32)eeprom[value >> 8 & 3] << 16;
 }
 
 /* --- what the driver's user sees */

@@ -3,7 +3,8 @@
  * plays: as it should be, and as badly as it likes.
  *
  *	links: drivers/virtio_net.c drivers/virtio_pci.c drivers/virtq.c
- *	links: drivers/netdev.c drivers/pci.c tests/unit/fake_pci.c kernel/lib/string.c
+ *	links: drivers/netdev.c drivers/pci.c tests/unit/fake_pci.c
+ *kernel/lib/string.c
  */
 #include "tests/unit/test.h"
 
