@@ -20,6 +20,8 @@
 #define VM_VCPUS      8
 #define VM_MEMORY_MIN MIB(1)
 
+/* Where what is typed for the VM goes. */
+enum console_kind { CONSOLE_UART, CONSOLE_VIRTIO };
 enum loader_kind { LOADER_AUTO, LOADER_MULTIBOOT, LOADER_FLAT };
 
 /* What the configuration file says of a VM. */
@@ -32,6 +34,7 @@ struct vm_config {
 	unsigned modules;
 	char cmdline[VM_TEXT_MAX];
 	enum loader_kind loader;
+	enum console_kind console;
 	bool autostart;
 	bool populate; /* all memory at the start, in pages up to 1 GiB */
 	int host_cpu; /* -1: spread */
@@ -81,6 +84,7 @@ struct vm {
 	bool wants_service; /* atomic: see vm_request_service() */
 
 	struct uart *uart;
+	struct pci_bus *pci;
 };
 
 #define VMS_MAX 64

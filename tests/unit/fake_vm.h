@@ -24,6 +24,7 @@ extern const char *fake_console_in; /* what is left to be read */
 
 extern bool fake_ended;
 extern u32 fake_status;
+extern unsigned fake_requested; /* vm_request_service() */
 
 /* With so many vCPUs, reset as vm_build.c does it; memory 0: none. */
 struct vm *fake_vm(unsigned vcpus, u64 memory);

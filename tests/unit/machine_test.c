@@ -3,6 +3,10 @@
  * its single ports, and all of it put together.
  *
  *	links: kernel/machine/pc.c kernel/machine/uart.c kernel/machine/ports.c
+ *	links: kernel/machine/pci.c kernel/machine/pci_irq.c
+ *	links: kernel/machine/virtio_pci.c kernel/machine/virtqueue.c
+ *	links: kernel/machine/virtio_rng.c kernel/machine/virtio_console.c
+ *	links: kernel/machine/dma.c kernel/machine/irq_none.c
  *	links: kernel/machine/load.c kernel/machine/load_flat.c
  *	links: kernel/machine/load_multiboot.c kernel/machine/load_elf.c
  *	links: kernel/machine/lapic.c kernel/machine/lapic_msr.c
@@ -327,6 +331,8 @@ TEST(reset_ports)
 	CHECK_EQ(in_size(PORT_KEYBOARD, 1), 0); /* ready for a command */
 	out_size(PORT_KEYBOARD, 1, 0xd1);
 	out_size(PORT_RESET, 1, 0x02);
+	out_size(PORT_RESET, 2, 0x0606); /* not the reset's byte alone */
+	out_size(PORT_RESET - 1, 4, 0x0606);
 	CHECK(!fake_ended);
 	out_size(PORT_KEYBOARD, 1, 0xfe);
 	CHECK_EQ(fake_status, STATUS_RESET);
@@ -345,7 +351,8 @@ TEST(all_other_ports_are_unclaimed)
 	for (unsigned port = 0; port < 0x10000; port++) {
 		bool ours = (port >= UART_PORT && port < UART_PORT + 8) ||
 			    port == PORT_DEBUG || port == PORT_END ||
-			    port == PORT_KEYBOARD || port == PORT_RESET;
+			    port == PORT_KEYBOARD ||
+			    (port >= 0xcf8 && port < 0xd00);
 
 		CHECK_EQ(bus_find(&vm->ports, port, 1) != NULL, ours);
 	}
