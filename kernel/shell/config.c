@@ -306,7 +306,7 @@ static err_t unknown_key(struct parser *p, const struct key *keys,
 			 struct slice name)
 {
 	const char *words[ARRAY_LEN(vm_keys) + 1];
-	char list[120];
+	char list[160];
 	unsigned n = 0;
 
 	for (; keys[n].name; n++)
