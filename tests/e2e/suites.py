@@ -88,6 +88,9 @@ SUITES = {
     "memory": Suite("zero ram outside over-the-end", "memory.", "memory.elf"),
     "smp": Suite("start atomic ipi wake mapping", "smp.", "smp.elf",
                  "cpus = 2"),
+    "virtio": Suite("""
+        bus bar features polled indirect msix event-index line console
+        console-line""", "virtio.", "virtio.elf", "console = virtio"),
 }
 
 # Bochs clears what is pending when VMRUN enters a guest with IF=0, and SVM has no
