@@ -73,15 +73,18 @@ void switch_flush(void)
 	}
 }
 
+/* All are asked: each has a patience of its own, which begins when asked. */
 bool switch_ready(const struct net_port *from)
 {
+	bool all = true;
+
 	for (unsigned i = 0; i < port_count; i++) {
 		struct net_port *port = ports[i];
 
-		if (port != from && port->ready && !port->ready(port))
-			return false;
+		if (port != from && port->ready)
+			all &= port->ready(port);
 	}
-	return true;
+	return all;
 }
 
 /* --- addresses */
