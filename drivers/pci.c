@@ -86,7 +86,7 @@ void pci_write16(const struct pci_device *dev, unsigned reg, u16 value)
 
 	if (reg == REG_COMMAND)
 		old = 0;
-	pci_write32(dev, reg,
+	pci_write32(dev, reg & ~3u,
 		    (old & ~(0xffffu << shift)) | (u32)value << shift);
 }
 

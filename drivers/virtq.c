@@ -84,6 +84,13 @@ static u16 finished(const struct virtq *q)
 	return __atomic_load_n(&q->used->idx, __ATOMIC_ACQUIRE);
 }
 
+/* Was this chain shown to the device, and not taken back since? */
+static bool is_with_device(const struct virtq *q, u32 id)
+{
+	return id < q->size && q->head[id].posted &&
+	       (u16)(q->published - q->head[id].at - 1) < q->size;
+}
+
 err_t virtq_take(struct virtq *q, u16 *id, u32 *written)
 {
 	struct virtq_used_elem e;
@@ -99,8 +106,7 @@ err_t virtq_take(struct virtq *q, u16 *id, u32 *written)
 	}
 	e.id = q->used->ring[q->used_idx & (q->size - 1)].id;
 	e.written = q->used->ring[q->used_idx & (q->size - 1)].written;
-	if (e.id >= q->size || !q->head[e.id].posted ||
-	    e.written > q->head[e.id].room)
+	if (!is_with_device(q, e.id) || e.written > q->head[e.id].room)
 		return E_HARDWARE;
 	q->head[e.id].posted = false;
 	q->used_idx++;

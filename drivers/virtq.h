@@ -47,8 +47,9 @@ ASSERT_OFFSET(struct virtq_used, ring, 4);
 
 /* What the driver knows of a chain by its first descriptor. */
 struct virtq_head {
-	bool posted; /* the device has it */
-	u32 room;    /* it may write so much */
+	bool posted;
+	u16 at;	  /* its index in the available ring */
+	u32 room; /* the device may write so much */
 };
 
 struct virtq {
@@ -84,7 +85,7 @@ static inline unsigned virtq_out(const struct virtq *q)
 /* Gives the device the chain at desc[id], when it is next published. */
 static inline void virtq_post(struct virtq *q, u16 id, u32 room)
 {
-	q->head[id] = (struct virtq_head){true, room};
+	q->head[id] = (struct virtq_head){true, q->avail_idx, room};
 	q->avail->ring[q->avail_idx++ & (q->size - 1)] = id;
 }
 

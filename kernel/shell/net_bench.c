@@ -14,6 +14,7 @@
 #include "shell/net_commands.h"
 
 #define BUFFERS	      16 /* frames to send, in turn */
+#define CONTROL	      BUFFERS /* one more, not for DATA: those are on their way */
 #define IDLE_NS	      (10 * NS_PER_MS) /* at most: our own deadlines */
 #define SINK_NS	      (30 * NS_PER_S) /* without a frame: nobody is there */
 #define REPORT_NS     (3 * NS_PER_S)
@@ -50,7 +51,7 @@ static struct {
 	struct bench_frame answer;
 } got;
 
-static u8 *buffer[BUFFERS];
+static u8 *buffer[BUFFERS + 1];
 static u64 idle_tsc;
 
 /* --- the drivers' port */
@@ -176,11 +177,11 @@ static void poll_or_idle(void)
 }
 
 /* One frame that has to go. False: there is never any room. */
-static bool send_now(unsigned i, u32 size)
+static bool send_control(u32 size)
 {
 	u64 until = now_ns() + NS_PER_S;
 
-	while (!set.port->send(set.dev, frame_in(i), size)) {
+	while (!set.port->send(set.dev, frame_in(CONTROL), size)) {
 		if (now_ns() > until)
 			return false;
 		poll_or_idle();
@@ -208,8 +209,8 @@ static void ask_for_report(void)
 
 	while (!got.report && now_ns() < until) {
 		if (now_ns() >= again) {
-			make(0, END);
-			send_now(0, SIZE_MIN);
+			make(CONTROL, END);
+			send_control(SIZE_MIN);
 			again = now_ns() + REPEAT_NS;
 		}
 		poll_or_idle();
@@ -252,12 +253,12 @@ static void ping(void)
 	u64 start = now_ns(), end = start + set.ms * NS_PER_MS, n = 0;
 	u64 spent;
 
-	make(0, PING);
+	make(CONTROL, PING);
 	while (now_ns() < end) {
 		u64 until = now_ns() + NS_PER_S;
 
 		got.pong = false;
-		send_now(0, set.size);
+		send_control(set.size);
 		while (!got.pong && now_ns() < until)
 			poll_or_idle();
 		if (!got.pong) {
@@ -276,19 +277,19 @@ static void return_pings(void)
 {
 	if (!got.pings)
 		return;
-	make(0, PONG);
+	make(CONTROL, PONG);
 	for (; got.pings; got.pings--)
-		send_now(0, set.size);
+		send_control(set.size);
 }
 
 static void send_report(u64 ns)
 {
-	struct bench_frame *f = make(0, REPORT);
+	struct bench_frame *f = make(CONTROL, REPORT);
 
 	f->frames = got.frames;
 	f->bytes = got.bytes;
 	f->ns = ns;
-	send_now(0, SIZE_MIN);
+	send_control(SIZE_MIN);
 }
 
 /* Goes on for a moment after the end, should the report be asked for again. */
@@ -418,7 +419,7 @@ static bool parse(char *text)
 
 static u64 buffer_memory(unsigned *order)
 {
-	*order = order_for((u64)BUFFERS *
+	*order = order_for((u64)(BUFFERS + 1) *
 			   ALIGN_UP(NETDEV_FRAME_MAX + 64, PAGE_SIZE));
 	return page_alloc_zeroed(*order);
 }
@@ -434,7 +435,7 @@ static void run_job(void (*job)(void))
 		printf("net bench: %s\n", err_text(E_NOMEM));
 		return;
 	}
-	for (unsigned i = 0; i < BUFFERS; i++)
+	for (unsigned i = 0; i <= BUFFERS; i++)
 		buffer[i] = (u8 *)phys_to_virt(memory) +
 			    i * ALIGN_UP(NETDEV_FRAME_MAX + 64, PAGE_SIZE);
 	memset(&got, 0, sizeof(got));
