@@ -5,6 +5,7 @@
  *	links: kernel/machine/pc.c kernel/machine/chipset.c kernel/machine/irq.c
  *	links: kernel/machine/pic.c kernel/machine/ioapic.c kernel/machine/pit.c
  *	links: kernel/machine/rtc.c kernel/machine/pm.c kernel/cpu/calendar.c
+ *	links: kernel/machine/kvmclock.c
  *	links: kernel/machine/uart.c kernel/machine/ports.c
  *	links: kernel/machine/acpi_tables.c kernel/machine/aml.c
  *	links: kernel/machine/pci.c kernel/machine/pci_irq.c
@@ -13,6 +14,8 @@
  *	links: kernel/machine/dma.c
  *	links: kernel/machine/load.c kernel/machine/load_flat.c
  *	links: kernel/machine/load_multiboot.c kernel/machine/load_elf.c
+ *	links: kernel/machine/load_linux.c kernel/machine/load_pvh.c
+ *	links: kernel/machine/load_parts.c
  *	links: kernel/machine/lapic.c kernel/machine/lapic_msr.c
  *	links: kernel/machine/lapic_ipi.c kernel/machine/lapic_timer.c
  *	links: kernel/machine/fields.c kernel/vm/memory.c kernel/vm/state.c
