@@ -107,10 +107,12 @@ static void rx_clear(struct uart *uart)
 	uart->rx_head = uart->rx_count = 0;
 }
 
-/* Takes what has been typed, as far as there is room; looped back: nothing. */
+/* Takes what has been typed for it, as far as there is room. */
 static void rx_fill(struct uart *uart)
 {
-	while (!(uart->mcr & MCR_LOOP) && uart->rx_count < rx_size(uart)) {
+	if ((uart->mcr & MCR_LOOP) || uart->vm->config.console != CONSOLE_UART)
+		return;
+	while (uart->rx_count < rx_size(uart)) {
 		int byte = vm_console_read(uart->vm);
 
 		if (byte < 0)

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "cpu/calendar.h"
+#include "cpu/random.h"
 #include "cpu/time.h"
 #include "files.h"
 #include "lib/log.h"
@@ -22,6 +23,8 @@ size_t fake_console_used;
 const char *fake_console_in = "";
 bool fake_ended;
 u32 fake_status;
+unsigned fake_requested;
+static u64 fake_seed = 1;
 
 /* --- time --- */
 
@@ -62,6 +65,11 @@ void vm_console_write(struct vm *vm, const char *bytes, size_t n)
 int vm_console_read(struct vm *vm)
 {
 	return *fake_console_in ? (u8)*fake_console_in++ : -1;
+}
+
+void vm_request_service(struct vm *vm)
+{
+	fake_requested++;
 }
 
 void vm_end(struct vm *vm, u32 status)
@@ -221,6 +229,11 @@ void fake_vm_free(struct vm *vm)
 	for (unsigned i = 0; i < vm->vcpus; i++)
 		free(vm->vcpu[i]);
 	free(vm);
+}
+
+u64 random64(void)
+{
+	return fake_random(&fake_seed);
 }
 
 u64 fake_random(u64 *seed)
