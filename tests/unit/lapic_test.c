@@ -56,12 +56,12 @@ TEST(reserved_bits_of_the_page_stay_zero)
 		{APIC_DFR, 0xffffffff},
 		{APIC_SVR, 0x1ff},
 		{APIC_ICR_HIGH, 0xff000000},
-		{APIC_LVT + LVT_TIMER, 0x710ff},
-		{APIC_LVT + LVT_THERMAL, 0x117ff},
-		{APIC_LVT + LVT_PERF, 0x117ff},
-		{APIC_LVT + LVT_LINT0, 0x1f7ff},
-		{APIC_LVT + LVT_LINT1, 0x1f7ff},
-		{APIC_LVT + LVT_ERROR, 0x110ff},
+		{APIC_LVT + LVT_TIMER, 0x700ff},
+		{APIC_LVT + LVT_THERMAL, 0x107ff},
+		{APIC_LVT + LVT_PERF, 0x107ff},
+		{APIC_LVT + LVT_LINT0, 0x1a7ff},
+		{APIC_LVT + LVT_LINT1, 0x1a7ff},
+		{APIC_LVT + LVT_ERROR, 0x100ff},
 		{APIC_DIVIDE, 0xb},
 	};
 
