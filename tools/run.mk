@@ -39,7 +39,7 @@ bench: ## measure exits: instructions and cycles
 bench-guest-net: ## measure a Linux guest's network against plain QEMU
 	$(call prepare,test)
 	@/usr/bin/python3 tools/guest_linux.py cloud
-	@/usr/bin/python3 tools/bench_net.py
+	@/usr/bin/python3 tools/bench_guest_net.py
 
 size: $(OUT)/kernel.elf ## how much code the kernel has, by part
 	@tools/need demo
