@@ -41,7 +41,7 @@ static void wild_queue(const struct virtio *dev)
 {
 	virtio_write16(dev, COMMON_SELECT, random_number() % 4);
 	virtio_write16(dev, COMMON_SIZE,
-		       random_number() % 2 ? 1 << random_number() % 16
+		       random_number() % 2 ? BIT(random_number() % 16)
 					   : random_number());
 	virtio_write64(dev, COMMON_DESC, somewhere());
 	virtio_write64(dev, COMMON_AVAIL, somewhere());
