@@ -83,6 +83,7 @@ struct vm {
 	u64 started_ns, first_entry_ns;
 	bool wants_service; /* atomic: see vm_request_service() */
 
+	struct chipset *chipset;
 	struct uart *uart;
 	struct pci_bus *pci;
 };

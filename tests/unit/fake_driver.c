@@ -1,24 +1,5 @@
 #include "tests/unit/fake_driver.h"
 
-#include "machine/irq.h"
-
-unsigned fake_messages;
-u64 fake_message_address;
-u32 fake_message_data;
-bool fake_lines[24];
-
-void irq_message(struct vm *vm, u64 address, u32 data)
-{
-	fake_messages++;
-	fake_message_address = address;
-	fake_message_data = data;
-}
-
-void irq_line(struct vm *vm, unsigned gsi, bool high)
-{
-	fake_lines[gsi] = high;
-}
-
 /* --- PCI --- */
 
 static void select_register(struct vm *vm, unsigned slot, unsigned offset)

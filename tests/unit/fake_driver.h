@@ -1,7 +1,7 @@
 /*
  * A driver's side of PCI and virtio for tests: configuration space by its
  * ports, BARs by the memory bus, a ring in guest memory that is as honest as
- * the test wants; and what would reach the interrupt controllers.
+ * the test wants.
  */
 #ifndef UNIT_FAKE_DRIVER_H
 #define UNIT_FAKE_DRIVER_H
@@ -9,10 +9,10 @@
 #include "machine/virtio_pci.h"
 #include "tests/unit/fake_vm.h"
 
-extern unsigned fake_messages; /* how many, and the newest */
-extern u64 fake_message_address;
-extern u32 fake_message_data;
-extern bool fake_lines[24];
+static inline bool line_is_high(unsigned gsi)
+{
+	return fake_lines & BIT(gsi);
+}
 
 u32 conf_read(struct vm *vm, unsigned slot, unsigned offset, unsigned size);
 void conf_write(struct vm *vm, unsigned slot, unsigned offset, unsigned size,

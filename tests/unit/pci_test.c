@@ -304,19 +304,19 @@ TEST(intx_is_shared_and_can_be_disabled)
 	for (unsigned i = 0; i < 8; i++)
 		toys[i] = add_toy();
 	pci_intx(&toys[0]->pci, true);
-	CHECK(fake_lines[gsi] && !fake_lines[GSI_OF_PCI(2, 0)]);
+	CHECK(line_is_high(gsi) && !line_is_high(GSI_OF_PCI(2, 0)));
 	CHECK_EQ(conf_read(vm, 1, 6, 2), 0x0018);
 	pci_intx(&toys[4]->pci, true); /* four slots on, the same line */
 	pci_intx(&toys[0]->pci, false);
-	CHECK(fake_lines[gsi]);
+	CHECK(line_is_high(gsi));
 	CHECK_EQ(conf_read(vm, 1, 6, 2), 0x0010);
 	conf_write(vm, 5, 4, 2, 0x0402);
-	CHECK(!fake_lines[gsi]);
+	CHECK(!line_is_high(gsi));
 	CHECK_EQ(conf_read(vm, 5, 6, 2), 0x0018); /* it still wants to */
 	conf_write(vm, 5, 4, 2, 0x0002);
-	CHECK(fake_lines[gsi]);
+	CHECK(line_is_high(gsi));
 	conf_write(vm, 5, 0x42, 2, 0x8000); /* MSI-X takes over */
-	CHECK(!fake_lines[gsi]);
+	CHECK(!line_is_high(gsi));
 	finish();
 }
 

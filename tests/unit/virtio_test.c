@@ -285,15 +285,15 @@ TEST(interrupt_by_line)
 	gsi = GSI_OF_PCI(d.slot, 0);
 	ready(VIRTIO_F_VERSION_1, 1);
 	one_request();
-	CHECK(fake_lines[gsi]);
+	CHECK(line_is_high(gsi));
 	CHECK_EQ(mem_read(vm, d.isr + 1, 1), 0);
 	CHECK_EQ(mem_read(vm, d.isr, 1), 1);
-	CHECK(!fake_lines[gsi]);
+	CHECK(!line_is_high(gsi));
 	CHECK_EQ(mem_read(vm, d.isr, 1), 0);
 	one_request();
-	CHECK(fake_lines[gsi]);
+	CHECK(line_is_high(gsi));
 	driver_write(&d, C_STATUS, 1, 0);
-	CHECK(!fake_lines[gsi]);
+	CHECK(!line_is_high(gsi));
 	CHECK_EQ(fake_messages, 0);
 	finish();
 }
