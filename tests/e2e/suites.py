@@ -91,7 +91,7 @@ SUITES = {
         bar-move memory-enable caps interrupt-pin""", "pci.", "pci.elf"),
     "virtio": Suite("""
         registers features refused reset window rng batch chain indirect msix
-        msix-mask no-interrupt event-index no-vector isr loop nested range
+        msix-mask no-interrupt event-index no-vector isr line loop nested range
         nowhere setup broken-interrupt console console-pieces""", "virtio.",
         "virtio.elf", "console = virtio"),
     "smp": Suite("start atomic ipi wake mapping", "smp.", "smp.elf",

@@ -9,6 +9,10 @@
 #define VEC_QUEUE  0x61
 #define VEC_CONFIG 0x62
 
+#define IOAPIC	      0xfec00000u
+#define IOAPIC_LEVEL  BIT(15)
+#define IOAPIC_MASKED BIT(16)
+
 static struct virtio dev;
 static struct ring ring ALIGNED(4096);
 static struct queue queue;
@@ -362,6 +366,56 @@ static void test_isr(void)
 	pci_command(dev.slot, 0, PCI_COMMAND_NO_INTX);
 }
 
+/* --- the line, by the I/O APIC */
+
+static volatile u8 isr_seen;
+
+static void route(unsigned gsi, u64 entry)
+{
+	volatile u32 *select = (volatile u32 *)(word)IOAPIC;
+	volatile u32 *window = (volatile u32 *)(word)(IOAPIC + 0x10);
+
+	*select = 0x11 + 2 * gsi;
+	*window = entry >> 32;
+	*select = 0x10 + 2 * gsi;
+	*window = entry;
+}
+
+/* A level is gone before its end is told, else it would come again. */
+static bool line_hook(struct trap_frame *frame)
+{
+	isr_seen |= *dev.area[CFG_ISR];
+	return irq_counted(frame);
+}
+
+/* Each completion is one interrupt, and none when the line is disabled. */
+static void test_line(void)
+{
+	unsigned gsi;
+
+	need(VIRTIO_RNG, "virtio-rng");
+	gsi = pci_read(dev.slot, PCI_INT_LINE, 1);
+	expect(gsi && gsi < 24, "interrupt line %u", gsi);
+	apic_start();
+	trap_hooks[VEC_QUEUE] = line_hook;
+	irq_count[VEC_QUEUE] = isr_seen = 0;
+	start(0);
+	route(gsi, (u64)apic_id() << 56 | IOAPIC_LEVEL | VEC_QUEUE);
+	sti();
+	for (unsigned i = 1; i <= 10 && !test_failed(); i++) {
+		unsigned came = interrupts_of_one();
+
+		expect(came == 1, "request %u: %u interrupts", i, came);
+	}
+	expect(isr_seen == 1, "ISR %x", isr_seen);
+	pci_command(dev.slot, PCI_COMMAND_NO_INTX, 0);
+	expect(!interrupts_of_one(), "came though disabled");
+	pci_command(dev.slot, 0, PCI_COMMAND_NO_INTX);
+	expect(wait_for(irq_count[VEC_QUEUE] == 11), "enabled, and it is lost");
+	cli();
+	route(gsi, IOAPIC_MASKED);
+}
+
 /* --- drivers that break the rules */
 
 static void expect_broken(const char *how)
@@ -498,7 +552,7 @@ static void test_console(void)
 		skip("no FEATURES_OK");
 	queue_start(&console, &console_dev, 1, &console_ring);
 	virtio_ready(&console_dev);
-	expect(queue_do(&console, "console: ", 9, 0, &used) && !used.size,
+	expect(queue_do(&console, "here is the console\n", 20, 0, &used) && !used.size,
 	       "%u bytes", used.size);
 	if (!test_failed())
 		print_sink = console_write;
@@ -536,6 +590,7 @@ static const struct test tests[] = {
 	TEST("virtio.event-index", test_event_index),
 	TEST("virtio.no-vector", test_no_vector),
 	TEST("virtio.isr", test_isr),
+	TEST("virtio.line", test_line),
 	TEST("virtio.loop", test_loop),
 	GODWIT_TEST("virtio.nested", test_nested),
 	GODWIT_TEST("virtio.range", test_range),
