@@ -11,6 +11,8 @@
 #include "cpu/pic.h"
 #include "cpu/power.h"
 #include "cpu/time.h"
+#include "drivers/netdev.h"
+#include "drivers/pci.h"
 #include "drivers/serial.h"
 #include "lib/console.h"
 #include "lib/log.h"
@@ -21,6 +23,8 @@
 #include "mm/paging.h"
 #include "files.h"
 #include "machine/pc.h"
+#include "net/switch.h"
+#include "net/uplink.h"
 #include "shell/config.h"
 #include "shell/shell.h"
 #include "vm/machine.h"
@@ -216,21 +220,37 @@ static void report_first_entry(void)
 		 vms[0]->config.name, vms[0]->first_entry_ns / NS_PER_US);
 }
 
+/* When to look again at what cannot wake us; 0: something is here already. */
+static u64 next_look(void)
+{
+	u64 wake = command_wake(), wait;
+
+	if (!netdev_rest_all(&wait))
+		return 0;
+	if (serial_irq() < 0)
+		wake = MIN(wake, rdtsc() + ns_to_tsc(POLL_NS));
+	if (wait != ~0ULL)
+		wake = MIN(wake, rdtsc() + ns_to_tsc(wait));
+	return wake;
+}
+
 /* The first CPU's work between the guests' turns. */
 static u64 serve(void)
 {
+	bool busy = netdev_poll_all();
+
 	report_first_entry();
 	shell_poll();
-	if (vm_serve())
+	busy |= vm_serve();
+	switch_flush();
+	if (busy)
 		return 0;
 	if (config.on_idle == ON_IDLE_EXIT && !shell_scripted() &&
 	    !command_waiting())
 		end_when_idle();
 	if (shell_scripted() && !command_waiting())
 		return 0;
-	if (serial_irq() < 0)
-		return rdtsc() + ns_to_tsc(POLL_NS);
-	return command_wake();
+	return next_look();
 }
 
 void kernel_main(const struct boot_info *info)
@@ -263,6 +283,9 @@ void kernel_main(const struct boot_info *info)
 	read_config();
 	model_init();
 	machine = &pc_machine;
+	pci_init();
+	netdev_probe(config.nic, config.nics);
+	uplinks_attach();
 	log_info("%s: up in %lu us", config.name, now_ns() / NS_PER_US);
 	start_vms();
 	shell_init(config.name, config.run);

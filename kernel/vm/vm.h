@@ -22,7 +22,13 @@
 
 /* Where what is typed for the VM goes. */
 enum console_kind { CONSOLE_UART, CONSOLE_VIRTIO };
-enum loader_kind { LOADER_AUTO, LOADER_MULTIBOOT, LOADER_FLAT };
+enum loader_kind {
+	LOADER_AUTO,
+	LOADER_MULTIBOOT,
+	LOADER_FLAT,
+	LOADER_LINUX,
+	LOADER_PVH
+};
 
 /* What the configuration file says of a VM. */
 struct vm_config {
