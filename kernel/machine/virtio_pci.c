@@ -38,6 +38,9 @@ enum {
 	COMMON_SIZE = 0x38,
 };
 
+/* More of a driver's mistakes tell nobody more. */
+#define COMPLAINTS_MAX 8
+
 #define ISR_QUEUE  1
 #define ISR_CONFIG 2
 
@@ -79,8 +82,11 @@ void virtio_broken(struct virtio_device *dev, const char *what, const char *why)
 {
 	if (dev->status & VIRTIO_NEEDS_RESET)
 		return;
-	log_warn("%s: %s: %s: %s; it needs a reset", dev->vm->config.name,
-		 dev->kind->name, what, why);
+	if (dev->complaints < COMPLAINTS_MAX) {
+		dev->complaints++;
+		log_warn("%s: %s: %s: %s; it needs a reset",
+			 dev->vm->config.name, dev->kind->name, what, why);
+	}
 	dev->status |= VIRTIO_NEEDS_RESET;
 	virtio_config_changed(dev);
 }

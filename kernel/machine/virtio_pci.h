@@ -70,6 +70,7 @@ struct virtio_device {
 	const struct virtio_kind *kind;
 	struct spinlock lock;
 	u64 features; /* offered */
+	u8 complaints; /* that are in the log */
 	u16 cfg_cap;  /* where in configuration space the access window is */
 	struct virtqueue queue[VIRTIO_QUEUES];
 

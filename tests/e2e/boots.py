@@ -111,7 +111,7 @@ def attacked(name: str, platform: str, cpus: int, attacks: list) -> Boot:
     that must not notice."""
     vms = "".join(f"[vm {attack}]\nkernel = guests/hostile/{attack}.elf\n"
                   "memory = 16M\nconsole = virtio\nautostart = no\n"
-                   for attack, _ in attacks)
+                  for attack, _ in attacks)
     return Boot(name, platform,
                 config("", vms + "[vm spin]\nkernel = guests/spin.elf\n"
                        "cmdline = if=1\nmemory = 16M\n"),
