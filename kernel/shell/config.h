@@ -19,6 +19,9 @@
  *	console = uart			# or virtio: where typing goes
  *	autostart = yes			# or no
  *	cpu = 1				# host CPU; left out: spread
+ *	net = yes			# or no: has a network card
+ *	mac = 52:54:00:12:34:56		# left out: from the names
+ *	mtu = 1500
  *
  *	[nic lan]			# a network device of the host
  *	device = first			# or 00:02.0, or its MAC address

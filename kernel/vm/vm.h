@@ -19,6 +19,8 @@
 #define VM_MODULES    4
 #define VM_VCPUS      8
 #define VM_MEMORY_MIN MIB(1)
+#define VM_MTU_MIN    68
+#define VM_MTU_MAX    65535
 
 /* Where what is typed for the VM goes. */
 enum console_kind { CONSOLE_UART, CONSOLE_VIRTIO };
@@ -43,6 +45,9 @@ struct vm_config {
 	enum console_kind console;
 	bool autostart;
 	bool populate; /* all memory at the start, in pages up to 1 GiB */
+	bool net;      /* has a network card, */
+	u8 mac[6];
+	unsigned mtu;
 	int host_cpu; /* -1: spread */
 };
 
