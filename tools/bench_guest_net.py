@@ -37,7 +37,6 @@ kernel = linux/cloud-vmlinuz
 initrd = linux/cloud-initrd
 memory = 256M
 cmdline = {words}
-net = yes
 """
 
 

@@ -45,6 +45,10 @@ size: $(OUT)/kernel.elf ## how much code the kernel has, by part
 	@tools/need demo
 	@/usr/bin/python3 tools/size.py
 
+bench-net: ## measure the network between two hosts
+	$(call prepare,demo)
+	@/usr/bin/python3 tools/bench_net.py
+
 lint: ## formatting and static analysis
 	@tools/need lint
 	@tools/lint
@@ -55,4 +59,4 @@ help: ## this list
 			printf '  make %-12s %s\n' "$$name" "$$text"; done
 
 .PHONY: check check-unit check-svm check-vmx demo run run-vmx debug bench \
-	bench-guest-net size lint help
+	bench-net bench-guest-net size lint help
