@@ -102,8 +102,8 @@ static void give_options(struct candidate *found, unsigned count,
 	bool first = !strcmp(options->device, "first");
 
 	for (unsigned i = 0; i < count; i++) {
-		if (found[i].options || !(first || is_meant(options,
-							    found[i].dev)))
+		if (found[i].options ||
+		    !(first || is_meant(options, found[i].dev)))
 			continue;
 		found[i].options = options;
 		copy_string(found[i].dev->name, sizeof(found[i].dev->name),
