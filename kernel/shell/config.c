@@ -232,36 +232,6 @@ static err_t set_device(struct parser *p, const struct key *key, struct slice s,
 	return set_text(p, key, s, field);
 }
 
-static u8 byte_of(const char *hex)
-{
-	u8 value = 0;
-
-	for (unsigned i = 0; i < 2; i++)
-		value = value << 4 |
-			(hex[i] <= '9' ? hex[i] - '0' : hex[i] - 'a' + 10);
-	return value;
-}
-
-/* A card's own address: not a group's, and not nobody's. */
-static err_t set_mac(struct parser *p, const struct key *key, struct slice s,
-		     void *field)
-{
-	u8 mac[6], any = 0;
-	bool good = is_like(s, "xx:xx:xx:xx:xx:xx");
-
-	for (unsigned i = 0; good && i < sizeof(mac); i++) {
-		mac[i] = byte_of(s.at + 3 * i);
-		any |= mac[i];
-	}
-	if (!any || (mac[0] & 1))
-		return fail(p,
-			    "%s: \"%.*s\" is no address of a card (expected "
-			    "like 52:54:00:12:34:56, in small letters)",
-			    key->name, SHOWN(s));
-	memcpy(field, mac, sizeof(mac));
-	return E_OK;
-}
-
 /* The words, for an error: "auto, multiboot or flat". */
 static void list_words(const char *const *words, char *text, size_t size)
 {
@@ -302,6 +272,39 @@ static err_t set_flag(struct parser *p, const struct key *key, struct slice s,
 	if (!err)
 		*(bool *)field = value;
 	return err;
+}
+
+static int hex_digit(char c)
+{
+	return c >= '0' && c <= '9'   ? c - '0'
+	       : c >= 'a' && c <= 'f' ? c - 'a' + 10
+	       : c >= 'A' && c <= 'F' ? c - 'A' + 10
+				      : -1;
+}
+
+/* A device's own address: of no group, and not zero. */
+static err_t set_mac(struct parser *p, const struct key *key, struct slice s,
+		     void *field)
+{
+	u8 mac[6], any = 0;
+	bool good = s.n == 17;
+
+	for (unsigned i = 0; good && i < sizeof(mac); i++) {
+		int high = hex_digit(s.at[3 * i]);
+		int low = hex_digit(s.at[3 * i + 1]);
+
+		good = high >= 0 && low >= 0 &&
+		       (i == 5 || s.at[3 * i + 2] == ':');
+		mac[i] = (u32)high << 4 | (u32)low;
+		any |= mac[i];
+	}
+	if (!good || !any || (mac[0] & 1))
+		return fail(p,
+			    "%s: \"%.*s\" is not the address of a device "
+			    "(expected like 02:67:64:01:02:03)",
+			    key->name, SHOWN(s));
+	memcpy(field, mac, sizeof(mac));
+	return E_OK;
 }
 
 static err_t set_module(struct parser *p, const struct key *key, struct slice s,
@@ -372,12 +375,13 @@ static const struct key vm_keys[] = {
 	{"cmdline", set_text, VM(cmdline), .size = VM_TEXT_MAX},
 	{"loader", set_word, VM(loader), .words = loader_words},
 	{"console", set_word, VM(console), .words = console_words},
+	{"net", set_flag, VM(net), .words = flag_words},
+	{"mac", set_mac, VM(mac)},
+	{"mtu", set_number, VM(mtu), .low = CONFIG_MTU_MIN,
+	 .high = CONFIG_MTU_MAX},
 	{"autostart", set_flag, VM(autostart), .words = flag_words},
 	{"populate", set_flag, VM(populate), .words = flag_words},
 	{"cpu", set_number, VM(host_cpu), .high = CONFIG_CPU_MAX},
-	{"net", set_flag, VM(net), .words = flag_words},
-	{"mac", set_mac, VM(mac)},
-	{"mtu", set_number, VM(mtu), .low = VM_MTU_MIN, .high = VM_MTU_MAX},
 	{NULL},
 };
 
@@ -489,7 +493,6 @@ static err_t begin_vm(struct parser *p, struct slice name)
 	vm->cpus = 1;
 	vm->autostart = true;
 	vm->host_cpu = -1;
-	vm->net = true;
 	vm->mtu = 1500;
 	begin_section(p, vm, NULL);
 	return E_OK;
@@ -610,30 +613,31 @@ static size_t skip_mark(const char *text, size_t size)
 	return size >= 3 && !memcmp(text, "\xef\xbb\xbf", 3) ? 3 : 0;
 }
 
-/*
- * A VM's address where none is given: the same at every start, and hardly
- * another VM's, on any host. FNV-1a; locally administered, not a group's.
- */
-static void derive_mac(const char *host, struct vm_config *vm)
+static u64 hash(u64 h, const char *text)
 {
-	const char *const names[] = {host, "/", vm->name};
-	u64 hash = 0xcbf29ce484222325;
-
-	for (unsigned i = 0; i < ARRAY_LEN(names); i++)
-		for (const char *at = names[i]; *at; at++)
-			hash = (hash ^ (u8)*at) * 0x100000001b3;
-	memcpy(vm->mac, &hash, sizeof(vm->mac));
-	vm->mac[0] = (vm->mac[0] & ~1) | 2;
+	/* FNV-1a, the terminating zero with it. */
+	do
+		h = (h ^ (u8)*text) * 0x100000001b3;
+	while (*text++);
+	return h;
 }
 
-/* What depends on the whole file. */
-static void complete(struct config *out)
+/* Locally administered; the same at every start, and on no other host. */
+static void choose_macs(struct config *out)
 {
-	static const u8 none[6];
+	for (unsigned i = 0; i < out->vms; i++) {
+		struct vm_config *vm = &out->vm[i];
+		u64 h = hash(hash(0xcbf29ce484222325, out->name), vm->name);
+		bool given = false;
 
-	for (unsigned i = 0; i < out->vms; i++)
-		if (!memcmp(out->vm[i].mac, none, sizeof(none)))
-			derive_mac(out->name, &out->vm[i]);
+		for (unsigned n = 0; n < sizeof(vm->mac); n++)
+			given |= vm->mac[n];
+		if (given)
+			continue;
+		vm->mac[0] = 0x02;
+		for (unsigned n = 1; n < sizeof(vm->mac); n++)
+			vm->mac[n] = h >> 8 * n;
+	}
 }
 
 err_t config_parse(const char *text, size_t size, struct config *out,
@@ -659,6 +663,6 @@ err_t config_parse(const char *text, size_t size, struct config *out,
 		if (err)
 			return err;
 	}
-	complete(out);
+	choose_macs(out);
 	return end_section(&p);
 }

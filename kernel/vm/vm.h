@@ -19,8 +19,6 @@
 #define VM_MODULES    4
 #define VM_VCPUS      8
 #define VM_MEMORY_MIN MIB(1)
-#define VM_MTU_MIN    68
-#define VM_MTU_MAX    65535
 
 /* Where what is typed for the VM goes. */
 enum console_kind { CONSOLE_UART, CONSOLE_VIRTIO };
@@ -43,11 +41,11 @@ struct vm_config {
 	char cmdline[VM_TEXT_MAX];
 	enum loader_kind loader;
 	enum console_kind console;
-	bool autostart;
-	bool populate; /* all memory at the start, in pages up to 1 GiB */
-	bool net;      /* has a network card, */
+	bool net;  /* a network card at the host's switch: */
 	u8 mac[6];
 	unsigned mtu;
+	bool autostart;
+	bool populate; /* all memory at the start, in pages up to 1 GiB */
 	int host_cpu; /* -1: spread */
 };
 

@@ -94,6 +94,10 @@ SUITES = {
         msix-mask no-interrupt event-index no-vector isr line loop nested range
         nowhere setup broken-interrupt console console-pieces""", "virtio.",
         "virtio.elf", "console = virtio"),
+    "net": Suite("config no-offloads send exchange", "net.", "net.elf",
+                 "net = yes"),
+    "net-answer": Suite("", kernel="net.elf", keys="net = yes",
+                        cmdline="role=answer"),
     "smp": Suite("start atomic ipi wake mapping", "smp.", "smp.elf",
                  "cpus = 2"),
 }

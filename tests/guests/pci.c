@@ -54,14 +54,11 @@ static void test_address(void)
 {
 	u32 value;
 
-	asm volatile("outl %0, %1" ::"a"(0x800000fcu),
-		     "d"((u16)PORT_PCI_ADDRESS));
-	asm volatile("inl %1, %0"
-		     : "=a"(value)
-		     : "d"((u16)PORT_PCI_ADDRESS));
+	outl(PORT_PCI_ADDRESS, 0x800000fc);
+	value = inl(PORT_PCI_ADDRESS);
 	expect(value == 0x800000fc, "reads as %x", value);
-	asm volatile("outl %0, %1" ::"a"(0), "d"((u16)PORT_PCI_ADDRESS));
-	asm volatile("inl %1, %0" : "=a"(value) : "d"((u16)PORT_PCI_DATA));
+	outl(PORT_PCI_ADDRESS, 0);
+	value = inl(PORT_PCI_DATA);
 	expect(value == ~0u, "not enabled: data is %x", value);
 }
 

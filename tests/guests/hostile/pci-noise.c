@@ -57,8 +57,8 @@ static void odd_ports(u64 r)
 		(void)inb(port);
 	}
 	if (port > 0xcf9) {
-		asm volatile("outl %0, %1" ::"a"(value), "d"(port));
-		asm volatile("inl %1, %0" : "=a"(value) : "d"(port));
+		outl(port, value);
+		(void)inl(port);
 	}
 }
 

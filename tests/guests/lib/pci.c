@@ -5,31 +5,22 @@
 u32 pci_get(u32 address, unsigned size)
 {
 	u16 port = PORT_PCI_DATA + (address & 3);
-	u32 value = 0;
 
-	asm volatile("outl %0, %1" ::"a"(address & ~3u),
-		     "d"((u16)PORT_PCI_ADDRESS));
-	if (size == 1)
-		asm volatile("inb %1, %b0" : "+a"(value) : "d"(port));
-	else if (size == 2)
-		asm volatile("inw %1, %w0" : "+a"(value) : "d"(port));
-	else
-		asm volatile("inl %1, %0" : "=a"(value) : "d"(port));
-	return value;
+	outl(PORT_PCI_ADDRESS, address & ~3u);
+	return size == 1 ? inb(port) : size == 2 ? inw(port) : inl(port);
 }
 
 void pci_put(u32 address, unsigned size, u32 value)
 {
 	u16 port = PORT_PCI_DATA + (address & 3);
 
-	asm volatile("outl %0, %1" ::"a"(address & ~3u),
-		     "d"((u16)PORT_PCI_ADDRESS));
+	outl(PORT_PCI_ADDRESS, address & ~3u);
 	if (size == 1)
-		asm volatile("outb %b0, %1" ::"a"(value), "d"(port) : "memory");
+		outb(port, value);
 	else if (size == 2)
-		asm volatile("outw %w0, %1" ::"a"(value), "d"(port) : "memory");
+		outw(port, value);
 	else
-		asm volatile("outl %0, %1" ::"a"(value), "d"(port) : "memory");
+		outl(port, value);
 }
 
 int pci_find(u32 id)
