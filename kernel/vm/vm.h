@@ -105,6 +105,12 @@ void vm_end(struct vm *vm, u32 status);
 void vm_crash(struct vm *vm, const char *fmt, ...) PRINTF(2);
 
 /*
+ * Tells programs (lib/notice.h) what has happened to the VM, in a word, with its
+ * state: "started", "crashed", and what devices see, like "panicked".
+ */
+void vm_notice(const struct vm *vm, const char *change);
+
+/*
  * From any CPU: the first one is to call machine->serve() soon, even if it is
  * running a guest or halted. vm_serve() does it, for all VMs; true: it has to
  * be called again.

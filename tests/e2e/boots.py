@@ -22,6 +22,7 @@ class Boot:
     machine: str = "q35"
     source: str = "fw-cfg"  # where QEMU has the files: fw-cfg, virtio, ide
     interactive: bool = False
+    control: bool = False  # with the line for programs
     memory: int = 1024
     timeout: int = 240  # of a busy machine
 
@@ -89,13 +90,17 @@ OPERATOR_VMS = """
 kernel = guests/hello.elf
 memory = 16M
 autostart = no
+[vm crash]
+kernel = guests/hostile/triple-fault.elf
+memory = 16M
+autostart = no
 [vm clock]
 kernel = guests/clock.elf
 cmdline = ticks=100000 ms=20
 memory = 16M
 """
 OPERATOR = [Boot(f"{platform}-operator", platform, config("", OPERATOR_VMS),
-                 interactive=True)
+                 interactive=True, control=True)
             for platform in ("svm", "vmx")]
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Callable, Optional
 
 from boots import Boot
+from lab.control import Control
 from lab.machine import OUT, Console, Machine, Outcome, Spec, tail
 
 # More would only make each slower: an emulator takes a core.
@@ -73,7 +74,7 @@ class Run:
 def spec(boot: Boot) -> Spec:
     return Spec(boot.hardware, boot.config, cpus=boot.cpus, memory=boot.memory,
                 boot=boot.source, machine=boot.machine,
-                interactive=boot.interactive)
+                interactive=boot.interactive, control=boot.control)
 
 
 def logs(folder: Path) -> list:
@@ -93,10 +94,13 @@ class Shell:
         self.boot = boot
         self.machine = machine
         self.console: Optional[Console] = None
+        self.control: Optional[Control] = None
 
     def begin(self) -> None:
         self.machine.start()
         self.console = Console(self.machine)
+        if self.boot.control:
+            self.control = Control(self.machine.control)
         self.expect(PROMPT, self.boot.timeout)
 
     def send(self, text: str) -> None:

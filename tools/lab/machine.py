@@ -35,6 +35,7 @@ class Spec:
     icount: Optional[int] = None  # QEMU: 2**N ns per instruction
     gdb: bool = False  # QEMU: wait for a debugger on port 1234
     interactive: bool = False  # the serial line is a socket, time is real
+    control: bool = False  # a second line, for programs: lab/control.py
     kernel: Path = OUT / "kernel.bin"
     efi: Path = OUT / "BOOTX64.EFI"
 
@@ -100,6 +101,7 @@ class Machine:
         self.command: list = []
         self.process: Optional[subprocess.Popen] = None
         self.console: Optional[socket.socket] = None
+        self.control: Optional[socket.socket] = None
         self.started = 0.0
 
     @property
@@ -107,12 +109,12 @@ class Machine:
         return {"qemu": qemu, "bochs": bochs}[self.spec.platform.emulator]
 
     def start(self) -> "Machine":
-        listener = None
-        port = 0
-        if self.spec.interactive:
-            listener = socket.create_server(("127.0.0.1", 0))
-            port = listener.getsockname()[1]
-        self.command = self.emulator.prepare(self.spec, self.folder, port)
+        lines = {"console": self.spec.interactive, "control": self.spec.control}
+        listeners = {name: socket.create_server(("127.0.0.1", 0))
+                     for name, wanted in lines.items() if wanted}
+        ports = {name: listener.getsockname()[1]
+                 for name, listener in listeners.items()}
+        self.command = self.emulator.prepare(self.spec, self.folder, ports)
         (self.folder / "command").write_text(" ".join(self.command) + "\n")
         # The emulator ends when we do, even when we are killed.
         with open(self.emulator_log, "wb") as log:
@@ -121,18 +123,17 @@ class Machine:
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                 start_new_session=True)
         self.started = time.monotonic()
-        if listener:
+        for name, listener in listeners.items():
             with listener:
-                self._accept(listener)
+                setattr(self, name, self._accept(listener))
         return self
 
-    def _accept(self, listener: socket.socket) -> None:
-        """Takes the emulator's serial line, unless it ends before that."""
+    def _accept(self, listener: socket.socket) -> socket.socket:
+        """Takes a serial line of the emulator, unless it ends before that."""
         listener.settimeout(0.2)
         while self.process.poll() is None:
             try:
-                self.console, _ = listener.accept()
-                return
+                return listener.accept()[0]
             except socket.timeout:
                 if time.monotonic() - self.started > 30:
                     self.stop()
@@ -167,9 +168,10 @@ class Machine:
         if self.process and self.process.poll() is None:
             os.killpg(self.process.pid, signal.SIGKILL)
             self.process.wait()
-        if self.console:
-            self.console.close()
-            self.console = None
+        for line in (self.console, self.control):
+            if line:
+                line.close()
+        self.console = self.control = None
 
     def forget(self) -> None:
         """Removes the folder of a run that nobody needs to look at."""
