@@ -9,18 +9,36 @@ static u64 debug_read(void *device, struct vcpu *vcpu, u64 offset,
 	return PORT_DEBUG;
 }
 
+/*
+ * Text, not a terminal's line: a line ends with "\n" alone, and becomes one for
+ * a terminal here. Nothing tells the guest to wait, so its write is held.
+ */
 static void debug_write_bytes(void *device, struct vcpu *vcpu, const u8 *bytes,
 			      size_t n)
 {
-	vm_console_write(device, (const char *)bytes, n);
+	struct vm *vm = device;
+	size_t start = 0;
+
+	if (vm_console_room(vm) < 2 * n) {
+		vcpu_hold(vcpu);
+		return;
+	}
+	for (size_t i = 0; i < n; i++) {
+		if (bytes[i] != '\n')
+			continue;
+		vm_console_write(vm, (const char *)bytes + start, i - start);
+		vm_console_write(vm, "\r\n", 2);
+		start = i + 1;
+	}
+	vm_console_write(vm, (const char *)bytes + start, n - start);
 }
 
 static void debug_write(void *device, struct vcpu *vcpu, u64 offset,
 			unsigned size, u64 value)
 {
-	char byte = value;
+	u8 byte = value;
 
-	vm_console_write(device, &byte, 1);
+	debug_write_bytes(device, vcpu, &byte, 1);
 }
 
 static void end_write(void *device, struct vcpu *vcpu, u64 offset,

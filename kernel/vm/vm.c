@@ -79,7 +79,7 @@ err_t vm_start(struct vm *vm)
 		return E_UNSUPPORTED;
 	if (vm->memory.chunks)
 		vm_release(vm);
-	memset(&vm->console, 0, sizeof(vm->console));
+	vm_console_begin(vm);
 	vm->status = 0;
 	vm->reason[0] = '\0';
 	vm->started_ns = now_ns();
@@ -119,6 +119,7 @@ err_t vm_stop(struct vm *vm)
 		return E_STATE;
 	__atomic_store_n(&vm->life, VM_OFF, __ATOMIC_RELEASE);
 	vm_release(vm);
+	vm_console_end(vm);
 	vm_notice(vm, "stopped");
 	return E_OK;
 }
@@ -156,6 +157,7 @@ void vm_end(struct vm *vm, u32 status)
 	vm->status = status;
 	if (!change_life(vm, VM_RUNNING, VM_ENDED))
 		return;
+	vm_console_end(vm);
 	log_info("%s: ended with status %u", vm->config.name, status);
 	vm_notice(vm, "ended");
 	request_stop(vm);
@@ -190,6 +192,7 @@ void vm_crash(struct vm *vm, const char *fmt, ...)
 	if (!change_life(vm, VM_RUNNING, VM_CRASHED))
 		return;
 	copy_string(vm->reason, sizeof(vm->reason), reason);
+	vm_console_end(vm);
 	log_error("%s: crashed: %s", vm->config.name, reason);
 	vm_notice(vm, "crashed");
 	for (unsigned i = 0; i < vm->vcpus; i++)

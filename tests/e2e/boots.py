@@ -94,6 +94,10 @@ autostart = no
 kernel = guests/hostile/triple-fault.elf
 memory = 16M
 autostart = no
+[vm echo]
+kernel = guests/echo.elf
+memory = 16M
+autostart = no
 [vm clock]
 kernel = guests/clock.elf
 cmdline = ticks=100000 ms=20
@@ -102,6 +106,23 @@ memory = 16M
 OPERATOR = [Boot(f"{platform}-operator", platform, config("", OPERATOR_VMS),
                  interactive=True, control=True)
             for platform in ("svm", "vmx")]
+
+# Guests that write a megabyte, each its own way, and one that nobody reads.
+WRITERS = "".join(f"""
+[vm {name}]
+kernel = guests/echo.elf
+memory = 16M
+autostart = no
+cmdline = {words}
+""" for name, words in (("asks", "lines=16384"), ("rude", "lines=16384 rude"),
+                        ("debug", "lines=16384 debug")))
+FLOODED = [Boot("svm-flooded", "svm", config("", WRITERS), interactive=True,
+                control=True),
+           Boot("svm-flooded-2", "svm", config("", WRITERS), cpus=2,
+                interactive=True, control=True),
+           Boot("vmx-flooded", "vmx",
+                config("", WRITERS.replace("16384", "1024")),
+                interactive=True, control=True, timeout=400)]
 
 
 # (attack, how it may end).

@@ -5,7 +5,7 @@ import re
 import threading
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import Callable, Optional
+from typing import Callable, Optional, Union
 
 from boots import Boot
 from lab.control import Control
@@ -103,7 +103,7 @@ class Shell:
             self.control = Control(self.machine.control)
         self.expect(PROMPT, self.boot.timeout)
 
-    def send(self, text: str) -> None:
+    def send(self, text: Union[str, bytes]) -> None:
         assert self.console, "the machine did not start"
         self.console.send(text)
 

@@ -4,7 +4,7 @@
 # A 64-bit guest is wrapped as a 32-bit ELF file, which is what Multiboot wants.
 
 GUEST_DIR  := tests/guests
-GUEST_64   := hello clock exits registers interrupts timer portio mmio exceptions \
+GUEST_64   := hello echo clock exits registers interrupts timer portio mmio exceptions \
 		delivery fpu paging memory spin bench smp
 GUEST_32   := prot32
 GUEST_FLAT := real mb-aout

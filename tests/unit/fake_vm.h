@@ -20,6 +20,7 @@ extern unsigned fake_log_lines;
 
 extern char fake_console_out[256];
 extern size_t fake_console_used;
+extern size_t fake_console_room;
 extern const char *fake_console_in; /* what is left to be read */
 
 extern bool fake_ended;

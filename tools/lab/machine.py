@@ -11,7 +11,7 @@ import threading
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Callable, Optional
+from typing import Callable, Optional, Union
 
 from . import bochs, qemu
 from .platforms import Platform
@@ -196,6 +196,7 @@ class Console:
     def __init__(self, machine: Machine):
         self.machine = machine
         self.screen = Screen()
+        self.raw = bytearray()  # all that ever came, as it came
         self.seen = 0
         self.ended = False
         self.news = threading.Condition()
@@ -212,6 +213,7 @@ class Console:
                     data = b""
                 with self.news:
                     self.ended = not data
+                    self.raw += data
                     self.screen.feed(data)
                     # A line that is drawn again has not been seen.
                     self.seen = min(self.seen, len(self.screen.text))
@@ -220,12 +222,13 @@ class Console:
                     return
                 log.write(data)
 
-    def send(self, text: str) -> None:
-        self.machine.console.sendall(text.encode())
+    def send(self, text: Union[str, bytes]) -> None:
+        if isinstance(text, str):
+            text = text.encode()
+        self.machine.console.sendall(text)
 
-    def wait_for(self, look: Callable[[], Optional[str]], what: str,
-                 timeout: float) -> str:
-        """Calls look() at all news until it gives a text."""
+    def wait_for(self, look: Callable, what: str, timeout: float):
+        """Calls look() at all news until it gives something."""
         deadline = time.monotonic() + timeout
         with self.news:
             while True:
@@ -252,6 +255,14 @@ class Console:
             return before
 
         return self.wait_for(look, wanted, timeout)
+
+    def expect_raw(self, size: int, start: int, timeout: float = 60) -> bytes:
+        """The next `size` bytes from place `start` of all that ever came."""
+        def look() -> Optional[bytes]:
+            found = bytes(self.raw[start:start + size])
+            return found if len(found) == size else None
+
+        return self.wait_for(look, f"{size} bytes", timeout)
 
     def ask(self, prompt: str, command: str, timeout: float = 60) -> str:
         """Types a command at the prompt; what came until the next prompt."""
