@@ -100,23 +100,23 @@ static void show(struct vm *vm)
 		show_lines(vm);
 }
 
-/* Where the last screen of what has been shown begins. */
+/* Where the last screen of what has been shown begins: with a line. */
 static u64 last_screen(const struct vm_console *con)
 {
-	u64 at = con->shown, lowest = 0;
+	u64 at = con->shown, lowest = con->began, start = at;
 	unsigned lines = 0;
 
-	/* Half of the ring stays free for what is to come. */
-	if (con->out_count > VM_CONSOLE_SIZE / 2)
-		lowest = con->out_count - VM_CONSOLE_SIZE / 2;
+	if (con->out_count > VM_CONSOLE_SIZE)
+		lowest = MAX(lowest, con->out_count - VM_CONSOLE_SIZE);
 	if (at > SCREEN_BYTES)
 		lowest = MAX(lowest, at - SCREEN_BYTES);
-	for (; at > lowest; at--) {
-		if (con->out[(at - 1) % VM_CONSOLE_SIZE] == '\n' &&
-		    ++lines > SCREEN_LINES)
-			break;
+	for (; at > lowest && lines <= SCREEN_LINES; at--) {
+		if (con->out[(at - 1) % VM_CONSOLE_SIZE] != '\n')
+			continue;
+		start = at;
+		lines++;
 	}
-	return at;
+	return at == con->began ? at : start;
 }
 
 void vm_console_attach(struct vm *vm)
@@ -236,6 +236,7 @@ void vm_console_begin(struct vm *vm)
 
 	spin_lock(&con->lock);
 	con->in_head = con->in_tail = 0;
+	con->began = con->out_count;
 	con->wants_room = con->ended = false;
 	spin_unlock(&con->lock);
 }

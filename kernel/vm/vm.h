@@ -55,6 +55,7 @@ struct vm_console {
 	struct spinlock lock;
 	char out[VM_CONSOLE_SIZE]; /* ring of the newest output */
 	u64 out_count;		   /* bytes ever written */
+	u64 began;		   /* of them, before this start */
 	u64 shown;		   /* of them, to the host's console */
 	bool wants_room;	   /* the guest waits for it */
 	bool ended;		   /* no more is to come */

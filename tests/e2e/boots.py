@@ -107,22 +107,22 @@ OPERATOR = [Boot(f"{platform}-operator", platform, config("", OPERATOR_VMS),
                  interactive=True, control=True)
             for platform in ("svm", "vmx")]
 
-# Guests that write a megabyte, each its own way, and one that nobody reads.
-WRITERS = "".join(f"""
-[vm {name}]
-kernel = guests/echo.elf
-memory = 16M
-autostart = no
-cmdline = {words}
-""" for name, words in (("asks", "lines=16384"), ("rude", "lines=16384 rude"),
-                        ("debug", "lines=16384 debug")))
-FLOODED = [Boot("svm-flooded", "svm", config("", WRITERS), interactive=True,
-                control=True),
-           Boot("svm-flooded-2", "svm", config("", WRITERS), cpus=2,
-                interactive=True, control=True),
-           Boot("vmx-flooded", "vmx",
-                config("", WRITERS.replace("16384", "1024")),
-                interactive=True, control=True, timeout=400)]
+# Guests that write much, each in its own way: name -> lines, words.
+WRITERS = {"asks": (2048, ""), "rude": (2048, "rude"), "debug": (32768, "debug")}
+
+
+def flooded(name: str, platform: str, cpus: int, most: int) -> Boot:
+    vms = "".join(f"[vm {vm}]\nkernel = guests/echo.elf\nmemory = 16M\n"
+                  "autostart = no\n"
+                  f"cmdline = lines={min(lines, most)} {words}\n"
+                  for vm, (lines, words) in WRITERS.items())
+    return Boot(name, platform, config("", vms), cpus, interactive=True,
+                control=True, timeout=400)
+
+
+FLOODED = [flooded("svm-flooded", "svm", 1, 1 << 20),
+           flooded("svm-2-flooded", "svm", 2, 1 << 20),
+           flooded("vmx-flooded", "vmx", 1, 1024)]
 
 
 # (attack, how it may end).

@@ -47,6 +47,7 @@ int guest_main(void)
 	u64 lines = option_number("lines", 0);
 	u8 byte;
 
+	sti(); /* as kernels do; Bochs hides the host's interrupts else */
 	rude = option("rude");
 	outb(FCR, 1);
 	for (unsigned i = 0; i < lines; i++) {

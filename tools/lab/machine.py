@@ -208,7 +208,7 @@ class Console:
         with open(self.machine.serial_log, "ab", buffering=0) as log:
             while True:
                 try:
-                    data = console.recv(4096)
+                    data = console.recv(65536)
                 except OSError:
                     data = b""
                 with self.news:
@@ -255,6 +255,21 @@ class Console:
             return before
 
         return self.wait_for(look, wanted, timeout)
+
+    def expect_bytes(self, wanted: bytes, start: int,
+                     timeout: float = 60) -> bytes:
+        """What came from place `start` on, up to and with `wanted`."""
+        scanned = start
+
+        def look() -> Optional[bytes]:
+            nonlocal scanned
+            at = self.raw.find(wanted, scanned)
+            if at < 0:
+                scanned = max(start, len(self.raw) - len(wanted))
+                return None
+            return bytes(self.raw[start:at + len(wanted)])
+
+        return self.wait_for(look, repr(wanted), timeout)
 
     def expect_raw(self, size: int, start: int, timeout: float = 60) -> bytes:
         """The next `size` bytes from place `start` of all that ever came."""
