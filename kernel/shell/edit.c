@@ -3,7 +3,7 @@
 
 #include "lib/string.h"
 
-#define CTRL(letter) ((letter) & 0x1f)
+#define CTRL(letter) ((letter)&0x1f)
 #define KEY_ESCAPE   0x1b
 #define KEY_DELETE   0x7f
 

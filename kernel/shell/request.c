@@ -90,7 +90,7 @@ static err_t read_escape(struct reader *r, unsigned *value)
 
 /*
  * The text of a string, its quote taken already. Commands and keys are ASCII:
- * a character beyond has no place in either.
+ * a character beyond has no place in either. NULL: only its form is checked.
  */
 static err_t read_string(struct reader *r, const char *what, char *text,
 			 size_t size)
@@ -114,6 +114,8 @@ static err_t read_string(struct reader *r, const char *what, char *text,
 			err = read_escape(r, &value);
 		if (err)
 			return err;
+		if (!text)
+			continue;
 		if (value < ' ' || value >= 0x7f)
 			return fail(r, "%s: character 0x%x (expected ASCII)",
 				    what, value);
@@ -122,7 +124,8 @@ static err_t read_string(struct reader *r, const char *what, char *text,
 				    size - 1);
 		text[used++] = value;
 	}
-	text[used] = '\0';
+	if (text)
+		text[used] = '\0';
 	return E_OK;
 }
 
@@ -147,7 +150,6 @@ static err_t read_number(struct reader *r)
 /* Goes back as it came, whatever that was: only its form is checked. */
 static err_t read_id(struct reader *r, struct request *out)
 {
-	char text[ID_MAX];
 	size_t start;
 	err_t err;
 
@@ -156,7 +158,7 @@ static err_t read_id(struct reader *r, struct request *out)
 	skip_blanks(r);
 	start = r->at;
 	if (take(r, '"'))
-		err = read_string(r, "id", text, sizeof(text));
+		err = read_string(r, "id", NULL, 0);
 	else
 		err = read_number(r);
 	if (err)

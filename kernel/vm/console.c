@@ -191,8 +191,8 @@ bool vm_console_full(struct vm *vm)
 {
 	const struct vm_console *con = &vm->console;
 
-	return con->in_head - __atomic_load_n(&con->in_tail,
-					      __ATOMIC_ACQUIRE) ==
+	return con->in_head -
+		       __atomic_load_n(&con->in_tail, __ATOMIC_ACQUIRE) ==
 	       sizeof(con->in);
 }
 
