@@ -164,7 +164,7 @@ TEST(console_loses_nothing)
 		seed = seed * 1103515245 + 12345;
 		switch (seed >> 16 & 7) {
 		case 0:
-			send(seed >> 20 & 0x3ff);
+			send(seed >> 20 & 0x3f);
 			break;
 		case 1:
 			if (seed >> 24 & 0x3f)
