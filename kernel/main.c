@@ -4,6 +4,7 @@
  */
 #include "boot/boot_info.h"
 #include "cpu/acpi.h"
+#include "cpu/calendar.h"
 #include "cpu/cpu.h"
 #include "cpu/features.h"
 #include "cpu/lapic.h"
@@ -277,6 +278,7 @@ void kernel_main(const struct boot_info *info)
 	/* The 10 ms that the other CPUs need after INIT calibrate our clock. */
 	smp_init(info);
 	time_init(info);
+	wall_clock_init();
 	introduce_time();
 	choose_engine();
 	start_engine();

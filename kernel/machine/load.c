@@ -2,6 +2,7 @@
 
 #include "lib/log.h"
 #include "lib/string.h"
+#include "machine/acpi_tables.h"
 #include "vm/vm.h"
 
 /* Not the first page, which has the interrupt table and often means NULL. */
@@ -153,6 +154,7 @@ static err_t load_auto(struct load *load)
 err_t load_guest(struct vm *vm)
 {
 	struct load load = {.vm = vm, .file.name = vm->config.kernel};
+	err_t err;
 
 	if (!file_find(vm->config.kernel, &load.file)) {
 		load.file.name = vm->config.kernel;
@@ -162,6 +164,9 @@ err_t load_guest(struct vm *vm)
 	}
 	if (!load.file.size)
 		return load_fail(&load, E_FORMAT, "the file is empty");
+	err = acpi_tables(vm, &load.rsdp);
+	if (err)
+		return err;
 	switch (vm->config.loader) {
 	case LOADER_MULTIBOOT:
 		return load_multiboot(&load);

@@ -33,6 +33,7 @@ struct load_range {
 struct load {
 	struct vm *vm;
 	struct file file; /* the kernel */
+	u64 rsdp;	  /* where the ACPI tables begin, 0: none */
 	struct load_range used[LOAD_RANGES];
 	unsigned count;
 };

@@ -340,7 +340,7 @@ static void enter_protected_mode(struct vcpu_state *state, u32 entry, u32 base)
 
 err_t load_multiboot(struct load *load)
 {
-	struct multiboot_header header;
+	struct multiboot_header header = {0};
 	u64 offset, base;
 	u32 entry = 0;
 	err_t err = read_header(load, &header, &offset);

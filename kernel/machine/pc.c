@@ -1,6 +1,8 @@
 #include "machine/pc.h"
 
 #include "lib/string.h"
+#include "machine/chipset.h"
+#include "machine/irq.h"
 #include "machine/lapic.h"
 #include "machine/load.h"
 #include "machine/ports.h"
@@ -12,6 +14,7 @@ static void pc_destroy(struct vm *vm)
 	for (unsigned i = 0; i < vm->vcpus; i++)
 		vlapic_destroy(vm->vcpu[i]);
 	uart_destroy(vm);
+	chipset_destroy(vm);
 	memset(&vm->ports, 0, sizeof(vm->ports));
 	memset(&vm->mmio, 0, sizeof(vm->mmio));
 }
@@ -25,6 +28,7 @@ static err_t create_lapics(struct vm *vm)
 			return err;
 		vlapic_reset(vm->vcpu[i]);
 	}
+	vlapic_virtual_wire(vm->vcpu[0]);
 	return bus_add(&vm->mmio, "lapic", LAPIC_ADDRESS, LAPIC_SIZE,
 		       &vlapic_bus_ops, vm);
 }
@@ -34,6 +38,8 @@ static err_t pc_create(struct vm *vm)
 {
 	err_t err = create_lapics(vm);
 
+	if (!err)
+		err = chipset_create(vm);
 	if (!err)
 		err = uart_create(vm);
 	if (!err)
@@ -49,12 +55,28 @@ static bool pc_serve(struct vm *vm)
 
 static void pc_typed(struct vm *vm)
 {
+	spin_lock(&vm->lock);
+	uart_interrupt(vm->uart);
+	spin_unlock(&vm->lock);
+}
+
+/* The chipset's timers are the first processor's to look after. */
+static u64 pc_poll(struct vcpu *vcpu, u64 tsc)
+{
+	u64 next = vlapic_poll(vcpu, tsc);
+
+	return vcpu->id ? next : MIN(next, chipset_poll(vcpu->vm, tsc));
 }
 
 void pc_dump(const struct vm *vm)
 {
 	for (unsigned i = 0; i < vm->vcpus; i++)
 		device_dump(&vlapic_description, i, vm->vcpu[i]->lapic);
+	device_dump(&pic_description, 0, &vm->chipset->pic);
+	device_dump(&ioapic_description, 0, &vm->chipset->ioapic);
+	device_dump(&pit_description, 0, &vm->chipset->pit);
+	device_dump(&rtc_description, 0, &vm->chipset->rtc);
+	device_dump(&pm_description, 0, &vm->chipset->pm);
 	device_dump(&uart_description, 0, vm->uart);
 }
 
@@ -65,9 +87,9 @@ const struct machine pc_machine = {
 	.serve = pc_serve,
 	.typed = pc_typed,
 	.init = vlapic_init,
-	.irq_pending = vlapic_pending,
-	.irq_taken = vlapic_taken,
-	.poll = vlapic_poll,
+	.irq_pending = irq_pending,
+	.irq_taken = irq_taken,
+	.poll = pc_poll,
 	.cr8_read = vlapic_cr8_read,
 	.cr8_write = vlapic_cr8_write,
 	.rdmsr = vlapic_rdmsr,

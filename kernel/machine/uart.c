@@ -1,6 +1,8 @@
 #include "machine/uart.h"
 
 #include "lib/string.h"
+#include "machine/irq.h"
+#include "machine/layout.h"
 #include "mm/heap.h"
 #include "vm/vm.h"
 
@@ -175,6 +177,11 @@ bool uart_irq_level(struct uart *uart)
 	       (uart->mcr & (MCR_OUT2 | MCR_LOOP)) == MCR_OUT2;
 }
 
+void uart_interrupt(struct uart *uart)
+{
+	irq_line(uart->vm, GSI_UART, uart_irq_level(uart));
+}
+
 static u8 read_iir(struct uart *uart)
 {
 	u8 iir = cause(uart);
@@ -346,6 +353,7 @@ static u64 port_read(void *device, struct vcpu *vcpu, u64 offset, unsigned size)
 
 	for (unsigned i = 0; i < size; i++)
 		value |= (u64)read_register(uart, offset + i) << (8 * i);
+	uart_interrupt(uart);
 	return value;
 }
 
@@ -361,6 +369,7 @@ static void port_write(void *device, struct vcpu *vcpu, u64 offset,
 	}
 	for (unsigned i = 0; i < size; i++)
 		write_register(uart, offset + i, value >> (8 * i));
+	uart_interrupt(uart);
 }
 
 static const struct bus_ops ops = {.read = port_read, .write = port_write};

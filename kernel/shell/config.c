@@ -297,6 +297,7 @@ static const struct key vm_keys[] = {
 	{"cmdline", set_text, VM(cmdline), .size = VM_TEXT_MAX},
 	{"loader", set_word, VM(loader), .words = loader_words},
 	{"autostart", set_flag, VM(autostart), .words = flag_words},
+	{"populate", set_flag, VM(populate), .words = flag_words},
 	{"cpu", set_number, VM(host_cpu), .high = CONFIG_CPU_MAX},
 	{NULL},
 };

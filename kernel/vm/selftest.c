@@ -259,7 +259,7 @@ static const char *leaf_sizes(struct rig *rig)
 	static const u64 sizes[] = {KIB(4), MIB(2), GIB(1)};
 	const struct slpt_format *f = rig->vm->slpt.format;
 
-	for (unsigned i = 0; i <= f->max_level; i++) {
+	for (unsigned i = 0; i < ARRAY_LEN(sizes) && i <= f->max_level; i++) {
 		u64 alias = rig_alias(rig, sizes[i]);
 		struct slpt_leaf leaf = {0};
 

@@ -33,6 +33,7 @@ struct vm_config {
 	char cmdline[VM_TEXT_MAX];
 	enum loader_kind loader;
 	bool autostart;
+	bool populate; /* all memory at the start, in pages up to 1 GiB */
 	int host_cpu; /* -1: spread */
 };
 
@@ -87,6 +88,7 @@ struct vm {
 	u64 started_ns, first_entry_ns;
 	bool wants_service; /* atomic: see vm_request_service() */
 
+	struct chipset *chipset;
 	struct uart *uart;
 };
 
@@ -131,6 +133,13 @@ bool vm_serve(void);
 err_t vm_build(struct vm *vm);
 err_t vm_build_bare(struct vm *vm); /* without devices and files */
 void vm_release(struct vm *vm);
+
+/*
+ * Zeroes and maps all memory now, in the largest pages; or the 2 MiB around
+ * gpa, which is RAM, when the guest gets there. The latter under tables_lock.
+ */
+err_t vm_populate(struct vm *vm);
+err_t vm_map_chunk(struct vm *vm, u64 gpa);
 
 const char *life_name(enum vm_life life);
 

@@ -77,6 +77,7 @@ TEST(every_key)
 	     "cmdline = a = b  \"c\"#d\n"
 	     "loader = flat\n"
 	     "autostart = no\n"
+	     "populate = yes\n"
 	     "cpu = 3\n");
 	CHECK_STR(config.name, "alpha");
 	CHECK_EQ(config.log, LOG_DEBUG);
@@ -94,6 +95,7 @@ TEST(every_key)
 	CHECK_STR(vm->cmdline, "a = b  \"c\"#d");
 	CHECK_EQ(vm->loader, LOADER_FLAT);
 	CHECK_EQ(vm->autostart, false);
+	CHECK_EQ(vm->populate, true);
 	CHECK_EQ(vm->host_cpu, 3);
 }
 
@@ -296,10 +298,12 @@ TEST(bad_keys)
 	    "run, on-idle or json)");
 	bad("[vm a]\nram = 64M",
 	    "godwit.conf:2: ram: no such key in a VM (expected memory, cpus, "
-	    "kernel, initrd, module, cmdline, loader, autostart or cpu)");
+	    "kernel, initrd, module, cmdline, loader, autostart, "
+	    "populate or cpu)");
 	bad("[vm a]\n = 64M",
 	    "godwit.conf:2: : no such key in a VM (expected memory, cpus, "
-	    "kernel, initrd, module, cmdline, loader, autostart or cpu)");
+	    "kernel, initrd, module, cmdline, loader, autostart, "
+	    "populate or cpu)");
 	bad("[vm a]\nkernel", "godwit.conf:2: \"kernel\" is no setting "
 			      "(expected key = value)");
 	bad("memory = 64M", "godwit.conf:1: memory: before any section "
