@@ -28,6 +28,11 @@ run-vmx: ## the same on an Intel machine
 	$(call prepare,demo)
 	@tools/launch --platform vmx
 
+shell: ## start a host and drop into its guest's console
+	$(call prepare,demo)
+	@tools/launch --platform svm --control $(OUT)/control \
+		--config $(firstword $(wildcard tools/linux.conf) tools/shell.conf)
+
 debug: ## the same in gdb, stopped at the kernel's entry
 	$(call prepare,debug)
 	@tools/launch --platform svm --accel emulate --gdb
@@ -49,5 +54,5 @@ help: ## this list
 		while IFS='	' read -r name text; do \
 			printf '  make %-12s %s\n' "$$name" "$$text"; done
 
-.PHONY: check check-unit check-svm check-vmx demo run run-vmx debug bench size \
+.PHONY: check check-unit check-svm check-vmx demo run run-vmx shell debug bench size \
 	lint help
