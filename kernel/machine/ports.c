@@ -1,6 +1,7 @@
 #include "machine/ports.h"
 
 #include "lib/log.h"
+#include "lib/string.h"
 #include "vm/vm.h"
 
 static u64 debug_read(void *device, struct vcpu *vcpu, u64 offset,
@@ -51,6 +52,7 @@ static void reset(struct vm *vm, u16 port)
 {
 	log_info("%s: asks for a reset by port 0x%x: ends with status 0x%x",
 		 vm->config.name, port, STATUS_RESET);
+	vm_notice(vm, "reset");
 	vm_end(vm, STATUS_RESET);
 }
 
@@ -75,6 +77,28 @@ static void reset_write(void *device, struct vcpu *vcpu, u64 offset,
 		reset(device, PORT_RESET);
 }
 
+/* What pvpanic knows (QEMU's docs/specs/pvpanic): of two events, the first. */
+#define PANICKED 0x01
+
+static u64 panic_read(void *device, struct vcpu *vcpu, u64 offset,
+		      unsigned size)
+{
+	return PANICKED;
+}
+
+/* It goes on as it likes: it may want to dump, or to reset itself. */
+static void panic_write(void *device, struct vcpu *vcpu, u64 offset,
+			unsigned size, u64 value)
+{
+	struct vm *vm = device;
+
+	if (!(value & PANICKED))
+		return;
+	copy_string(vm->reason, sizeof(vm->reason), "its kernel panicked");
+	log_warn("%s: its kernel panicked", vm->config.name);
+	vm_notice(vm, "panicked");
+}
+
 static const struct {
 	const char *name;
 	u16 port;
@@ -85,6 +109,7 @@ static const struct {
 	 {debug_read, debug_write, debug_write_bytes}},
 	{"end", PORT_END, {.write = end_write}},
 	{"keyboard", PORT_KEYBOARD, {keyboard_read, keyboard_write, NULL}},
+	{"panic", PORT_PANIC, {panic_read, panic_write, NULL}},
 	{"reset", PORT_RESET, {.write = reset_write}},
 };
 

@@ -98,6 +98,7 @@ autostart = no
 kernel = guests/echo.elf
 memory = 16M
 autostart = no
+cmdline = panic
 [vm clock]
 kernel = guests/clock.elf
 cmdline = ticks=100000 ms=20

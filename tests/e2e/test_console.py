@@ -61,7 +61,7 @@ def test_keys_to_a_dead_guest_leave_a_way_out(shell) -> None:
     """More keys than it has room for, and nobody there to take them."""
     attach(shell, "echo")
     shell.send("\x04")
-    shell.expect("echo: ended with status 0")
+    shell.expect("echo: ended with status 1")
     shell.send(b"x" * 40_000)
     detach(shell)
     assert shell.row("echo")["state"] == "ended"
@@ -78,7 +78,7 @@ def test_keys_to_a_paused_guest_wait(shell) -> None:
     start = attach(shell, "echo")
     assert shell.console.expect_raw(8, start) == b"patience"
     shell.send("\x04")
-    shell.expect("echo: ended with status 0")
+    shell.expect("echo: ended with status 1")
     detach(shell)
 
 

@@ -82,6 +82,17 @@ def test_crash_has_a_reason(control) -> None:
     assert vm(control, "crash")["reason"] == "triple fault"
 
 
+def test_panicked_guest(shell, control) -> None:
+    control.ask("vm start echo")
+    shell.send("vm console echo\r")
+    control.event("console", vm="echo", attached=True)
+    shell.send("\x04\x1d")
+    event = control.event("vm", vm="echo", change="panicked")
+    assert event["reason"] == "its kernel panicked"
+    assert control.event("vm", vm="echo", change="ended")["status"] == 1
+    shell("")
+
+
 def test_console_is_an_event(shell, control) -> None:
     shell.send("vm console clock\r")
     control.event("console", vm="clock", attached=True)

@@ -2,12 +2,13 @@
  * A terminal's other end, at the serial port: writes `lines=N` numbered lines,
  * then sends back each byte as it came, until Ctrl-D. It asks the UART before
  * each byte, unless it is told to be `rude`; `debug` writes the lines to port
- * 0xe9 instead.
+ * 0xe9 instead. `panic`: it says at the end that it has panicked.
  */
 #include "guest.h"
 #include "print.h"
 
-#define CTRL_D 0x04
+#define CTRL_D	   0x04
+#define PORT_PANIC 0x505
 
 enum { DATA = PORT_UART, FCR = PORT_UART + 2, LSR = PORT_UART + 5 };
 
@@ -58,5 +59,7 @@ int guest_main(void)
 	}
 	while ((byte = receive()) != CTRL_D)
 		send(byte);
-	return 0;
+	if (option("panic"))
+		outb(PORT_PANIC, 1);
+	return option("panic");
 }

@@ -71,6 +71,13 @@ int vm_console_read(struct vm *vm)
 	return *fake_console_in ? (u8)*fake_console_in++ : -1;
 }
 
+const char *fake_notice = "";
+
+void vm_notice(const struct vm *vm, const char *change)
+{
+	fake_notice = change;
+}
+
 void vm_end(struct vm *vm, u32 status)
 {
 	fake_ended = true;

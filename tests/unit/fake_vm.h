@@ -23,6 +23,7 @@ extern size_t fake_console_used;
 extern size_t fake_console_room;
 extern const char *fake_console_in; /* what is left to be read */
 
+extern const char *fake_notice; /* the newest */
 extern bool fake_ended;
 extern u32 fake_status;
 

@@ -386,7 +386,21 @@ TEST(reset_ports)
 	out_size(PORT_RESET, 1, 0x06);
 	CHECK(fake_ended);
 	CHECK_EQ(fake_status, STATUS_RESET);
+	CHECK_STR(fake_notice, "reset");
 	CHECK(strstr(fake_log, "0xcf9"));
+	finish();
+}
+
+TEST(panic_port)
+{
+	start();
+	CHECK_EQ(in_size(PORT_PANIC, 1), 1);
+	out_size(PORT_PANIC, 1, 0xfe);
+	CHECK_STR(fake_notice, "");
+	out_size(PORT_PANIC, 1, 0x01);
+	CHECK_STR(fake_notice, "panicked");
+	CHECK_STR(vm->reason, "its kernel panicked");
+	CHECK(!fake_ended);
 	finish();
 }
 
@@ -399,7 +413,7 @@ TEST(all_other_ports_are_unclaimed)
 		{PORT_KEYBOARD, 1},   {RTC_PORT, 2},	  {PIC_SLAVE, 2},
 		{PORT_DEBUG, 1},      {PORT_END, 1},	  {UART_PORT, 8},
 		{PIC_ELCR, 2},	      {PORT_PM_EVENT, 6}, {PORT_PM_TIMER, 4},
-		{PORT_RESET, 1},
+		{PORT_RESET, 1},      {PORT_PANIC, 1},
 	};
 
 	start();
