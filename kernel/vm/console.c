@@ -214,6 +214,8 @@ static bool serve_one(struct vm *vm)
 	struct vm_console *con = &vm->console;
 	bool tell;
 
+	if (!unshown(con) && !con->wants_room)
+		return false;
 	spin_lock(&con->lock);
 	show(vm);
 	tell = con->wants_room && room(con) >= VM_CONSOLE_SIZE / 2;
