@@ -9,6 +9,8 @@
  *	links: kernel/machine/acpi_tables.c kernel/machine/aml.c
  *	links: kernel/machine/load.c kernel/machine/load_flat.c
  *	links: kernel/machine/load_multiboot.c kernel/machine/load_elf.c
+ *	links: kernel/machine/load_linux.c kernel/machine/load_pvh.c
+ *	links: kernel/machine/load_parts.c
  *	links: kernel/machine/lapic.c kernel/machine/lapic_msr.c
  *	links: kernel/machine/lapic_ipi.c kernel/machine/lapic_timer.c
  *	links: kernel/machine/fields.c kernel/vm/memory.c kernel/vm/state.c
