@@ -28,10 +28,11 @@ run-vmx: ## the same on an Intel machine
 	$(call prepare,demo)
 	@tools/launch --platform vmx
 
-shell: ## start a host and drop into its guest's console
+shell: ## start a host and drop into its Linux guest's console
 	$(call prepare,demo)
-	@tools/launch --platform svm --control $(OUT)/control \
-		--config $(firstword $(wildcard tools/linux.conf) tools/shell.conf)
+	@/usr/bin/python3 tools/guest_linux.py cloud
+	@tools/launch --platform svm --memory 1024 --config tools/linux.conf \
+		--control $(OUT)/control
 
 debug: ## the same in gdb, stopped at the kernel's entry
 	$(call prepare,debug)
