@@ -11,6 +11,8 @@
 #include "cpu/pic.h"
 #include "cpu/power.h"
 #include "cpu/time.h"
+#include "drivers/netdev.h"
+#include "drivers/pci.h"
 #include "drivers/serial.h"
 #include "lib/console.h"
 #include "lib/log.h"
@@ -220,19 +222,33 @@ static void report_first_entry(void)
 		 vms[0]->config.name, vms[0]->first_entry_ns / NS_PER_US);
 }
 
+/* When to look again at what cannot wake us; 0: something is here already. */
+static u64 next_look(void)
+{
+	u64 wake = MIN(shell_wake(), control_wake()), wait;
+
+	if (!netdev_rest_all(&wait))
+		return 0;
+	if (serial_irq(&console) < 0)
+		wake = MIN(wake, rdtsc() + ns_to_tsc(POLL_NS));
+	if (wait != ~0ULL)
+		wake = MIN(wake, rdtsc() + ns_to_tsc(wait));
+	return wake;
+}
+
 /* The first CPU's work between the guests' turns. */
 static u64 serve(void)
 {
+	bool busy = netdev_poll_all();
+
 	report_first_entry();
 	shell_poll();
 	control_poll();
-	if (vm_serve())
+	if (vm_serve() || busy)
 		return 0;
 	if (config.on_idle == ON_IDLE_EXIT && !shell_busy())
 		end_when_idle();
-	if (serial_irq(&console) < 0)
-		return rdtsc() + ns_to_tsc(POLL_NS);
-	return MIN(shell_wake(), control_wake());
+	return next_look();
 }
 
 static void open_console(const struct boot_info *info)
@@ -290,6 +306,8 @@ void kernel_main(const struct boot_info *info)
 	read_config();
 	model_init();
 	machine = &pc_machine;
+	pci_init();
+	netdev_probe(config.nic, config.nics);
 	log_info("%s: up in %lu us", config.name, now_ns() / NS_PER_US);
 	open_control();
 	start_vms();

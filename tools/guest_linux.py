@@ -158,7 +158,7 @@ def make(flavour: str) -> None:
     if initrd.exists() and initrd.stat().st_mtime >= newest:
         return
     with contents(busybox) as tar:
-        program = tar.extractfile(find(tar, r"/bin/(busybox)$")["busybox"]).read()
+        program = tar.extractfile(find(tar, r"^./bin/(busybox)$")["busybox"]).read()
     with contents(kernel) as tar:
         image, = find(tar, r"/boot/(vmlinuz)-").values()
         vmlinuz.write_bytes(tar.extractfile(image).read())

@@ -90,6 +90,7 @@ ASSERT_SIZE(struct acpi_fadt, 244);
 #define FADT_WBINVD	 BIT(0)
 #define FADT_HLT	 BIT(2) /* C1 on every processor */
 #define FADT_NO_SLEEP	 BIT(5) /* no sleep button among the fixed ones */
+#define FADT_NO_RTC_WAKE BIT(6) /* the RTC's alarm is no fixed event */
 #define FADT_TIMER_32	 BIT(8)
 #define FADT_RESET	 BIT(10)
 #define RESET_VALUE	 0x06
@@ -250,7 +251,7 @@ static err_t place_fixed(struct vm *vm)
 		.century = 0x32,
 		.boot_flags = BOOT_LEGACY | BOOT_NO_VGA,
 		.flags = FADT_WBINVD | FADT_HLT | FADT_NO_SLEEP |
-			 FADT_TIMER_32 | FADT_RESET,
+			 FADT_NO_RTC_WAKE | FADT_TIMER_32 | FADT_RESET,
 		.reset = ports(PORT_RESET, 1),
 		.reset_value = RESET_VALUE,
 		.x_facs = FACS_AT,

@@ -21,11 +21,12 @@ err_t chipset_create(struct vm *vm)
 	vm->chipset = kzalloc(sizeof(*vm->chipset));
 	if (!vm->chipset)
 		return E_NOMEM;
+	vm->chipset->born = wall_clock_seconds();
 	err = irq_create(vm);
 	if (!err)
 		err = pit_create(vm);
 	if (!err)
-		err = rtc_create(vm, wall_clock_seconds());
+		err = rtc_create(vm, vm->chipset->born);
 	if (!err)
 		err = pm_create(vm);
 	return err;

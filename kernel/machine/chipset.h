@@ -11,12 +11,12 @@
 #include "lib/spinlock.h"
 #include "lib/types.h"
 #include "machine/ioapic.h"
+#include "machine/kvmclock.h"
 #include "machine/pic.h"
 #include "machine/pit.h"
 #include "machine/pm.h"
 #include "machine/rtc.h"
-
-struct vm;
+#include "vm/vm.h"
 
 struct chipset {
 	struct spinlock irq_lock;
@@ -29,6 +29,8 @@ struct chipset {
 	struct pit pit;
 	struct rtc rtc;
 	struct pm pm;
+	struct kvmclock kvmclock[VM_VCPUS];
+	u64 born; /* seconds since 1970 when the machine was switched on */
 
 	u64 due; /* atomic: host TSC of the next event; 0: to be worked out */
 };

@@ -1,5 +1,6 @@
 #include "cpu/regs.h"
 #include "lib/string.h"
+#include "machine/layout.h"
 #include "machine/load.h"
 #include "vm/vm.h"
 
@@ -22,7 +23,8 @@ unsigned load_memory_map(const struct guest_memory *memory,
 
 	n = add(region, n, LOW_RAM_END, HIGH_RAM_START, false);
 	n = add(region, n, HIGH_RAM_START, low, true);
-	n = add(region, n, RAM_HOLE_START, RAM_HOLE_END, false);
+	/* The hole below is PCI's, and for the guest to use. */
+	n = add(region, n, IOAPIC_ADDRESS, RAM_HOLE_END, false);
 	return add(region, n, RAM_HOLE_END, RAM_HOLE_END + high, true);
 }
 

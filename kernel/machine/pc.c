@@ -68,10 +68,27 @@ static u64 pc_poll(struct vcpu *vcpu, u64 tsc)
 	return vcpu->id ? next : MIN(next, chipset_poll(vcpu->vm, tsc));
 }
 
+static err_t pc_rdmsr(struct vcpu *vcpu, u32 msr, u64 *value)
+{
+	err_t err = vlapic_rdmsr(vcpu, msr, value);
+
+	return err == E_NOTFOUND ? kvmclock_rdmsr(vcpu, msr, value) : err;
+}
+
+static err_t pc_wrmsr(struct vcpu *vcpu, u32 msr, u64 value)
+{
+	err_t err = vlapic_wrmsr(vcpu, msr, value);
+
+	return err == E_NOTFOUND ? kvmclock_wrmsr(vcpu, msr, value) : err;
+}
+
 void pc_dump(const struct vm *vm)
 {
-	for (unsigned i = 0; i < vm->vcpus; i++)
+	for (unsigned i = 0; i < vm->vcpus; i++) {
 		device_dump(&vlapic_description, i, vm->vcpu[i]->lapic);
+		device_dump(&kvmclock_description, i,
+			    &vm->chipset->kvmclock[i]);
+	}
 	device_dump(&pic_description, 0, &vm->chipset->pic);
 	device_dump(&ioapic_description, 0, &vm->chipset->ioapic);
 	device_dump(&pit_description, 0, &vm->chipset->pit);
@@ -92,6 +109,7 @@ const struct machine pc_machine = {
 	.poll = pc_poll,
 	.cr8_read = vlapic_cr8_read,
 	.cr8_write = vlapic_cr8_write,
-	.rdmsr = vlapic_rdmsr,
-	.wrmsr = vlapic_wrmsr,
+	.tsc_moved = kvmclock_update,
+	.rdmsr = pc_rdmsr,
+	.wrmsr = pc_wrmsr,
 };

@@ -10,7 +10,8 @@
 /* PM1 status and enable (tables 4.11 and 4.12), control (4.13). */
 #define GLOBAL_LOCK  BIT(5)
 #define POWER_BUTTON BIT(8)
-#define EVENTS	     (GLOBAL_LOCK | POWER_BUTTON)
+#define RTC_ALARM    BIT(10) /* may be enabled; it comes by its own line only */
+#define EVENTS	     (GLOBAL_LOCK | POWER_BUTTON | RTC_ALARM)
 #define SCI_EN	     BIT(0)
 #define BM_RLD	     BIT(1)
 #define SLEEP_TYPE(control) ((control) >> 10 & 7)

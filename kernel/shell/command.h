@@ -23,6 +23,7 @@ struct command {
 
 extern const struct command host_commands[]; /* commands_host.c */
 extern const struct command vm_commands[];   /* commands_vm.c */
+extern const struct command net_commands[];  /* net_list.c */
 
 #define COMMAND_MAX 200 /* characters of a line */
 

@@ -18,6 +18,7 @@ static const struct command *const groups[] = {
 	help_commands,
 	host_commands,
 	vm_commands,
+	net_commands,
 };
 
 #define for_each_command(c)                                 \

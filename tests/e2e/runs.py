@@ -98,6 +98,10 @@ class Shell:
 
     def begin(self) -> None:
         self.machine.start()
+        self.attach()
+
+    def attach(self) -> None:
+        """Takes the console of a machine that was started."""
         self.console = Console(self.machine)
         if self.boot.control:
             self.control = Control(self.machine.control)

@@ -109,6 +109,8 @@ WEAK void irq_eoi(struct vm *vm, u8 vector)
 {
 }
 
+u64 tsc_khz = FAKE_TSC_HZ / 1000;
+
 WEAK u64 wall_clock_seconds(void)
 {
 	return 1000000000;

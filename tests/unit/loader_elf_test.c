@@ -219,7 +219,7 @@ TEST(elf_that_is_not_for_us)
 	h = usual_elf32();
 	put32(0x1000, 0); /* no Multiboot header */
 	bad(E_FORMAT, "an ELF file, but without a Multiboot header in its "
-		      "first 8192 bytes");
+		      "first 8192 bytes, or PVH's note");
 	finish();
 }
 

@@ -5,6 +5,7 @@
  *	links: kernel/machine/pc.c kernel/machine/chipset.c kernel/machine/irq.c
  *	links: kernel/machine/pic.c kernel/machine/ioapic.c kernel/machine/pit.c
  *	links: kernel/machine/rtc.c kernel/machine/pm.c kernel/cpu/calendar.c
+ *	links: kernel/machine/kvmclock.c
  *	links: kernel/machine/uart.c kernel/machine/ports.c
  *	links: kernel/machine/acpi_tables.c kernel/machine/aml.c
  *	links: kernel/machine/load.c kernel/machine/load_flat.c

@@ -36,6 +36,7 @@ class Spec:
     gdb: bool = False  # QEMU: wait for a debugger on port 1234
     interactive: bool = False  # the serial line is a socket, time is real
     control: bool = False  # a second line, for programs: lab/control.py
+    nics: list = field(default_factory=list)  # of nic.Nic
     kernel: Path = OUT / "kernel.bin"
     efi: Path = OUT / "BOOTX64.EFI"
 
@@ -109,6 +110,8 @@ class Machine:
         return {"qemu": qemu, "bochs": bochs}[self.spec.platform.emulator]
 
     def start(self) -> "Machine":
+        for nic in self.spec.nics:
+            nic.wait_for_peer()
         lines = {"console": self.spec.interactive, "control": self.spec.control}
         listeners = {name: socket.create_server(("127.0.0.1", 0))
                      for name, wanted in lines.items() if wanted}

@@ -41,6 +41,8 @@ def prepare(spec, folder: Path, ports: dict) -> list:
     for name, port in ports.items():  # COM1 before COM2
         command += ["-chardev", f"socket,id={name},host=127.0.0.1,port={port}",
                     "-serial", f"chardev:{name}"]
+    for index, nic in enumerate(spec.nics):
+        command += nic.qemu(index)
     if spec.icount is not None:
         command += ["-icount", f"shift={spec.icount},sleep=off"]
     if spec.gdb:
