@@ -70,13 +70,17 @@ def test_keys_to_a_dead_guest_leave_a_way_out(shell) -> None:
 @on(OPERATOR)
 def test_keys_to_a_paused_guest_wait(shell) -> None:
     shell("vm start echo")
-    shell("vm pause echo")
     start = attach(shell, "echo")
+    shell.send(">")  # its UART is set up
+    shell.console.expect_raw(1, start)
+    detach(shell)
+    shell("vm pause echo")
+    attach(shell, "echo")
     shell.send("patience")
     detach(shell)
     shell("vm resume echo")
     start = attach(shell, "echo")
-    assert shell.console.expect_raw(8, start) == b"patience"
+    assert shell.console.expect_raw(9, start) == b">patience"
     shell.send("\x04")
     shell.expect("echo: ended with status 1")
     detach(shell)
