@@ -73,7 +73,9 @@ struct netdev {
 	void (*sent)(void *context, void *cookie);
 	void *context;
 	struct netdev_stats stats;
-	u64 frames_at_rest;	   /* of netdev_rest() */
+	/* For netdev_rest(): traffic of the latest span of time. */
+	bool heavy;
+	u64 span_start, span_frames;
 	struct net_copies *copies; /* of netdev_send_copy() */
 };
 

@@ -9,7 +9,6 @@ machine's load falls on both alike. docs/figures.md says what each name means.
 import re
 import statistics
 import sys
-import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
@@ -65,8 +64,7 @@ class Hosts:
         """One measurement: what the sender said, and the sink."""
         sender, sink = self.consoles
         sink.send(f"net bench sink{mode}\r")
-        sink.expect(f"net bench sink{mode}\n")
-        time.sleep(0.1)
+        sink.expect("net bench: ready\n")
         said = sender.ask(PROMPT, f"net bench {what}{mode}")
         return said, sink.expect("\n" + PROMPT)
 
