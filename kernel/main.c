@@ -4,6 +4,7 @@
  */
 #include "boot/boot_info.h"
 #include "cpu/acpi.h"
+#include "cpu/calendar.h"
 #include "cpu/cpu.h"
 #include "cpu/features.h"
 #include "cpu/lapic.h"
@@ -22,6 +23,8 @@
 #include "mm/paging.h"
 #include "files.h"
 #include "machine/pc.h"
+#include "net/switch.h"
+#include "net/uplink.h"
 #include "shell/config.h"
 #include "shell/shell.h"
 #include "vm/machine.h"
@@ -238,7 +241,9 @@ static u64 serve(void)
 
 	report_first_entry();
 	shell_poll();
-	if (vm_serve() || busy)
+	busy |= vm_serve();
+	switch_flush();
+	if (busy)
 		return 0;
 	if (config.on_idle == ON_IDLE_EXIT && !shell_scripted() &&
 	    !command_waiting())
@@ -266,6 +271,7 @@ void kernel_main(const struct boot_info *info)
 	/* The 10 ms that the other CPUs need after INIT calibrate our clock. */
 	smp_init(info);
 	time_init(info);
+	wall_clock_init();
 	introduce_time();
 	choose_engine();
 	start_engine();
@@ -279,6 +285,7 @@ void kernel_main(const struct boot_info *info)
 	machine = &pc_machine;
 	pci_init();
 	netdev_probe(config.nic, config.nics);
+	uplinks_attach();
 	log_info("%s: up in %lu us", config.name, now_ns() / NS_PER_US);
 	start_vms();
 	shell_init(config.name, config.run);

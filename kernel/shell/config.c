@@ -303,15 +303,20 @@ static err_t set_initrd(struct parser *p, const struct key *key, struct slice s,
 
 static const char *const log_words[] = {"debug", "info", "warn", "error", NULL};
 static const char *const idle_words[] = {"wait", "exit", NULL};
-static const char *const loader_words[] = {"auto", "multiboot", "flat", NULL};
+static const char *const loader_words[] = {"auto",  "multiboot", "flat",
+					   "linux", "pvh",	 NULL};
+static const char *const console_words[] = {"uart", "virtio", NULL};
 static const char *const flag_words[] = {"no", "yes", NULL};
 
 _Static_assert(LOG_DEBUG == 0 && LOG_ERROR == 3, "log_words' order");
 _Static_assert(ON_IDLE_WAIT == 0 && ON_IDLE_EXIT == 1, "idle_words' order");
-_Static_assert(LOADER_AUTO == 0 && LOADER_FLAT == 2, "loader_words' order");
+_Static_assert(LOADER_AUTO == 0 && LOADER_PVH == 4, "loader_words' order");
+_Static_assert(CONSOLE_UART == 0 && CONSOLE_VIRTIO == 1,
+	       "console_words' order");
 _Static_assert(sizeof(enum log_level) == sizeof(unsigned) &&
 		       sizeof(enum loader_kind) == sizeof(unsigned) &&
 		       sizeof(enum on_idle) == sizeof(unsigned) &&
+		       sizeof(enum console_kind) == sizeof(unsigned) &&
 		       sizeof(int) == sizeof(unsigned),
 	       "set_word and set_number write an unsigned");
 
@@ -336,7 +341,9 @@ static const struct key vm_keys[] = {
 	{"module", set_module, .size = VM_TEXT_MAX, .repeats = true},
 	{"cmdline", set_text, VM(cmdline), .size = VM_TEXT_MAX},
 	{"loader", set_word, VM(loader), .words = loader_words},
+	{"console", set_word, VM(console), .words = console_words},
 	{"autostart", set_flag, VM(autostart), .words = flag_words},
+	{"populate", set_flag, VM(populate), .words = flag_words},
 	{"cpu", set_number, VM(host_cpu), .high = CONFIG_CPU_MAX},
 	{NULL},
 };
@@ -359,7 +366,7 @@ static err_t unknown_key(struct parser *p, const struct key *keys,
 			 struct slice name)
 {
 	const char *words[ARRAY_LEN(vm_keys) + 1];
-	char list[120];
+	char list[160];
 	unsigned n = 0;
 
 	for (; keys[n].name; n++)

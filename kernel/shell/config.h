@@ -16,6 +16,7 @@
  *	module = FILE words		# may repeat
  *	cmdline = words
  *	loader = auto			# or multiboot, flat
+ *	console = uart			# or virtio: where typing goes
  *	autostart = yes			# or no
  *	cpu = 1				# host CPU; left out: spread
  *

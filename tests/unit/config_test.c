@@ -77,6 +77,7 @@ TEST(every_key)
 	     "cmdline = a = b  \"c\"#d\n"
 	     "loader = flat\n"
 	     "autostart = no\n"
+	     "populate = yes\n"
 	     "cpu = 3\n");
 	CHECK_STR(config.name, "alpha");
 	CHECK_EQ(config.log, LOG_DEBUG);
@@ -94,6 +95,7 @@ TEST(every_key)
 	CHECK_STR(vm->cmdline, "a = b  \"c\"#d");
 	CHECK_EQ(vm->loader, LOADER_FLAT);
 	CHECK_EQ(vm->autostart, false);
+	CHECK_EQ(vm->populate, true);
 	CHECK_EQ(vm->host_cpu, 3);
 }
 
@@ -125,6 +127,9 @@ TEST(each_word)
 	good("[host]\non-idle=wait\n" VM_LINES "loader=auto");
 	CHECK_EQ(config.on_idle, ON_IDLE_WAIT);
 	CHECK_EQ(config.vm[0].loader, LOADER_AUTO);
+	CHECK_EQ(config.vm[0].console, CONSOLE_UART);
+	good(VM_LINES "console = virtio");
+	CHECK_EQ(config.vm[0].console, CONSOLE_VIRTIO);
 }
 
 TEST(blanks_ends_of_line_and_comments)
@@ -240,7 +245,7 @@ TEST(bad_words)
 {
 	bad(VM_LINES "loader = elf",
 	    "godwit.conf:3: loader: \"elf\" is unknown (expected auto, "
-	    "multiboot or flat)");
+	    "multiboot, flat, linux or pvh)");
 	bad(VM_LINES "autostart = Yes",
 	    "godwit.conf:3: autostart: \"Yes\" is unknown (expected no or "
 	    "yes)");
@@ -296,10 +301,12 @@ TEST(bad_keys)
 	    "run or on-idle)");
 	bad("[vm a]\nram = 64M",
 	    "godwit.conf:2: ram: no such key in a VM (expected memory, cpus, "
-	    "kernel, initrd, module, cmdline, loader, autostart or cpu)");
+	    "kernel, initrd, module, cmdline, loader, console, "
+	    "autostart, populate or cpu)");
 	bad("[vm a]\n = 64M",
 	    "godwit.conf:2: : no such key in a VM (expected memory, cpus, "
-	    "kernel, initrd, module, cmdline, loader, autostart or cpu)");
+	    "kernel, initrd, module, cmdline, loader, console, "
+	    "autostart, populate or cpu)");
 	bad("[vm a]\nkernel", "godwit.conf:2: \"kernel\" is no setting "
 			      "(expected key = value)");
 	bad("memory = 64M", "godwit.conf:1: memory: before any section "
@@ -427,7 +434,8 @@ TEST(mutated_files)
 	static const char seed_text[] =
 		"[host]\nname = alpha\nlog = warn\n# c\n[vm a]\nmemory = 64M\n"
 		"cpus = 2\nkernel = guests/a.elf\ninitrd = i x\nmodule = m y\n"
-		"cmdline = c d e\nloader = auto\nautostart = yes\ncpu = 1\n";
+		"cmdline = c d e\nloader = auto\nautostart = yes\ncpu = 1\n"
+		"console = virtio\n";
 	static const char dictionary[] = "[]=# \n\r\tvm01MG.\0\xff";
 	u64 seed = 1;
 
