@@ -9,7 +9,7 @@
 #include "mm/pages.h"
 
 #define POLL_BUDGET   256
-#define HEAVY_FRAMES  4	      /* in HEAVY_NS */
+#define HEAVY_FRAMES  4 /* in HEAVY_NS */
 #define HEAVY_NS      100000
 #define CLOCK_NS      1000000 /* of a device without an interrupt, when quiet */
 #define RX_MEMORY     MIB(8)  /* for one device, unless buffers are asked for */

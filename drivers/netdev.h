@@ -12,8 +12,9 @@
 #include "lib/error.h"
 #include "lib/types.h"
 
-#define NETDEV_PIECES 20 /* of one frame: 64 KiB of scattered pages, a header \
-			  */
+#define NETDEV_PIECES                                           \
+	20 /* of one frame: 64 KiB of scattered pages, a header \
+	    */
 #define NETDEVS_MAX 4
 
 /* Physically contiguous. */

@@ -27,9 +27,9 @@
 enum { CONFIG_MAC = 0, CONFIG_STATUS = 6, CONFIG_MTU = 10, CONFIG_SIZE = 12 };
 #define STATUS_LINK_UP 1
 
-#define FRAME_NORMAL  1514
-#define RING_NORMAL   256
-#define CHAIN_MAX     (NETDEV_PIECES + 1)
+#define FRAME_NORMAL 1514
+#define RING_NORMAL  256
+#define CHAIN_MAX    (NETDEV_PIECES + 1)
 
 static const u8 zero_header[VNET_HEADER];
 
