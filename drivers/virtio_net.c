@@ -229,13 +229,13 @@ static void reset_rings(struct vnet *v)
 	v->free_count = 0;
 	for (unsigned i = v->tx.size; i > 0; i--)
 		give_free(v, (u16)(i - 1));
-	for (u16 i = 0; i < v->buffers.count; i++) {
+	for (unsigned i = 0; i < v->buffers.count; i++) {
 		v->rx.desc[i] = (struct virtq_desc){
 			.address = virt_to_phys(v->buffers.at[i]),
 			.size = VNET_HEADER + v->net.frame_max,
 			.flags = VIRTQ_WRITE,
 		};
-		post_buffer(v, i);
+		post_buffer(v, (u16)i);
 	}
 }
 

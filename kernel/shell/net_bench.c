@@ -71,11 +71,11 @@ static bool netdev_send(struct netdev *dev, const void *frame, u32 size)
 {
 	struct net_piece piece[NETDEV_PIECES];
 	u32 each = set.pieces > 1 ? size / set.pieces : size;
+	const u8 *at = frame;
 
-	for (unsigned i = 0; i < set.pieces; i++)
-		piece[i] =
-			(struct net_piece){(const u8 *)frame + i * each, each};
-	piece[set.pieces - 1].size += size - each * set.pieces;
+	for (unsigned i = 0; i < set.pieces; i++, at += each, size -= each)
+		piece[i] = (struct net_piece){at,
+					      i + 1 < set.pieces ? each : size};
 	return dev->ops->send(dev, piece, set.pieces, NULL) == E_OK;
 }
 
