@@ -68,7 +68,8 @@ def test_frames_arrive(ends: Ends, sender: int, pieces: int) -> None:
 
 @pytest.mark.parametrize("sender", [0, 1])
 def test_interrupt_ends_the_halt(ends: Ends, sender: int) -> None:
-    """At the prompt nothing but an interrupt makes a host look at its device."""
+    """At the prompt nothing but an interrupt makes a host look at its device.
+    The blaster says some thirty times that it is done; each wakes the host."""
     before = ends.counters(1 - sender)
     said = ends.hosts[sender]("net bench blast,ms=1", 60)
     assert any("no answer from the sink" in line for line in said), said
@@ -77,7 +78,7 @@ def test_interrupt_ends_the_halt(ends: Ends, sender: int) -> None:
     while after["rx"] == before["rx"]:
         assert time.monotonic() < deadline, (before, after)
         after = ends.counters(1 - sender)
-    assert after["interrupts"] > before["interrupts"]
+    assert after["interrupts"] - before["interrupts"] > 5, (before, after)
 
 
 def test_devices_behave(ends: Ends) -> None:
