@@ -36,6 +36,11 @@ bench: ## measure exits: instructions and cycles
 	$(call prepare,demo)
 	@/usr/bin/python3 tools/bench.py
 
+bench-guest-net: ## measure a Linux guest's network against plain QEMU
+	$(call prepare,test)
+	@/usr/bin/python3 tools/guest_linux.py cloud
+	@/usr/bin/python3 tools/bench_guest_net.py
+
 size: $(OUT)/kernel.elf ## how much code the kernel has, by part
 	@tools/need demo
 	@/usr/bin/python3 tools/size.py
@@ -49,9 +54,9 @@ lint: ## formatting and static analysis
 	@tools/lint
 
 help: ## this list
-	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' Makefile tools/run.mk | \
+	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' Makefile tools/run.mk tests/fuzz/fuzz.mk | \
 		while IFS='	' read -r name text; do \
 			printf '  make %-12s %s\n' "$$name" "$$text"; done
 
 .PHONY: check check-unit check-svm check-vmx demo run run-vmx debug bench \
-	bench-net size lint help
+	bench-net bench-guest-net size lint help

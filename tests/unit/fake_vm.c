@@ -15,6 +15,8 @@
 #include "mm/heap.h"
 #include "mm/pages.h"
 
+#define WEAK __attribute__((weak))
+
 u64 fake_tsc = 1000000;
 char fake_log[256];
 unsigned fake_log_lines;
@@ -36,6 +38,11 @@ u64 vcpu_tsc(const struct vcpu *vcpu)
 u64 tsc_to_ns(u64 ticks)
 {
 	return (unsigned __int128)ticks * NS_PER_S / FAKE_TSC_HZ;
+}
+
+WEAK u64 now_ns(void)
+{
+	return tsc_to_ns(fake_tsc);
 }
 
 u64 ns_to_tsc(u64 ns)
@@ -79,8 +86,6 @@ void vm_end(struct vm *vm, u32 status)
 }
 
 /* --- what else the machine has, unless a test links it --- */
-
-#define WEAK __attribute__((weak))
 
 u32 fake_lines;
 u64 fake_message_address;
