@@ -77,7 +77,12 @@ static bool start(void)
 	return true;
 }
 
-/* In two pieces, so that they have to be put together. */
+static unsigned pieces = 2; /* of every frame sent, the last the largest */
+
+#define PIECE (HEADER + 10)
+static u8 apart[64][2 * PIECE]; /* each piece but the last, with gaps */
+
+/* In pieces, so that they have to be put together. */
 static bool send(const u8 *to, u8 kind, u32 size)
 {
 	struct used used;
@@ -86,10 +91,14 @@ static bool send(const u8 *to, u8 kind, u32 size)
 	memcpy(sent.from, mac, 6);
 	sent.type = ETHERTYPE >> 8 | (ETHERTYPE & 0xff) << 8;
 	sent.kind = kind;
-	rings[TRANSMIT].desc[0] =
-		(struct desc){(word)&sent, HEADER + 10, DESC_NEXT, 1};
-	rings[TRANSMIT].desc[1] =
-		(struct desc){(word)&sent + HEADER + 10, size - 10, 0, 0};
+	for (unsigned i = 0; i + 1 < pieces; i++) {
+		memcpy(apart[i], (u8 *)&sent + PIECE * i, PIECE);
+		rings[TRANSMIT].desc[i] = (struct desc){(word)apart[i], PIECE,
+							DESC_NEXT, i + 1};
+	}
+	rings[TRANSMIT].desc[pieces - 1] =
+		(struct desc){(word)&sent + PIECE * (pieces - 1),
+			      HEADER + size - PIECE * (pieces - 1), 0, 0};
 	queue_add(&out, 0);
 	queue_kick(&out);
 	return queue_wait(&out, &used);
@@ -191,6 +200,7 @@ static void test_send(void)
 		expect(send(everybody, HELLO, 60), "frame %u stays", i);
 	/* No frames, or none that fit: they come back all the same. */
 	expect(send(everybody, HELLO, 11), "a stump stays");
+	expect(send(everybody, HELLO, FRAME_MAX), "a whole one stays");
 	expect(!(virtio_status(&dev) & STATUS_NEEDS_RESET), "it is broken");
 }
 
@@ -253,7 +263,9 @@ static void test_exchange(void)
 			ask(MAX(around[i] + n, 63) - 3, QUESTION);
 	for (unsigned i = 0; i < 60 && !test_failed(); i++)
 		ask(60 + random_number() % (FRAME_MAX - 59), QUESTION);
+	pieces = 40;
 	ask(FRAME_MAX, QUESTION);
+	pieces = 2;
 	ask(60, END);
 }
 
