@@ -350,10 +350,10 @@ static err_t read_mac(struct e1000 *e)
 
 static err_t make_rings(struct e1000 *e)
 {
-	u64 rx = page_alloc_zeroed(
-		order_for(e->net.rx_ring * sizeof(e->rx[0])));
-	u64 tx = page_alloc_zeroed(
-		order_for(e->net.tx_ring * sizeof(e->tx[0])));
+	u64 rx =
+		page_alloc_zeroed(order_for(e->net.rx_ring * sizeof(e->rx[0])));
+	u64 tx =
+		page_alloc_zeroed(order_for(e->net.tx_ring * sizeof(e->tx[0])));
 
 	e->cookie = kzalloc(e->net.tx_ring * sizeof(e->cookie[0]));
 	if (!rx || !tx || !e->cookie)

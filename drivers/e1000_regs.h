@@ -1,7 +1,7 @@
 /*
- * Registers of the 82540EM by their names in Intel's PCI/PCI-X Family of Gigabit
- * Ethernet Controllers Software Developer's Manual (317453), chapter 13, and
- * its legacy descriptors, chapter 3.
+ * Registers of the 82540EM by their names in Intel's PCI/PCI-X Family of
+ * Gigabit Ethernet Controllers Software Developer's Manual (317453), chapter
+ * 13, and its legacy descriptors, chapter 3.
  */
 #ifndef DRIVERS_E1000_REGS_H
 #define DRIVERS_E1000_REGS_H
@@ -28,7 +28,8 @@ enum {
 	REG_TDLEN = 0x3808,
 	REG_TDH = 0x3810,
 	REG_TDT = 0x3818,
-	REG_MPC = 0x4010, /* frames missed for want of a buffer; reading clears */
+	REG_MPC =
+		0x4010, /* frames missed for want of a buffer; reading clears */
 	REG_MTA = 0x5200,
 	REG_RAL = 0x5400,
 	REG_RAH = 0x5404,
@@ -55,14 +56,14 @@ enum {
 #define INT_RXO	   BIT(6)
 #define INT_RXT0   BIT(7)
 
-#define RCTL_EN	    BIT(1)
-#define RCTL_UPE    BIT(3) /* frames for anybody: */
-#define RCTL_MPE    BIT(4) /* we are a switch's port */
-#define RCTL_LPE    BIT(5) /* more than 1522 bytes */
-#define RCTL_BAM    BIT(15)
-#define RCTL_2048   0
-#define RCTL_16384  (BIT(16) | BIT(25)) /* BSIZE 01 with BSEX */
-#define RCTL_SECRC  BIT(26)		/* without checksum */
+#define RCTL_EN	   BIT(1)
+#define RCTL_UPE   BIT(3) /* frames for anybody: */
+#define RCTL_MPE   BIT(4) /* we are a switch's port */
+#define RCTL_LPE   BIT(5) /* more than 1522 bytes */
+#define RCTL_BAM   BIT(15)
+#define RCTL_2048  0
+#define RCTL_16384 (BIT(16) | BIT(25)) /* BSIZE 01 with BSEX */
+#define RCTL_SECRC BIT(26)	       /* without checksum */
 
 #define TCTL_EN	     BIT(1)
 #define TCTL_PSP     BIT(3) /* pads short frames */

@@ -8,24 +8,23 @@
 #include "lib/types.h"
 
 #ifdef HOST_TEST
-#define DEFINE_MMIO(bits)                                \
+#define DEFINE_MMIO(bits)                                  \
 	u##bits mmio_read##bits(const volatile void *reg); \
 	void mmio_write##bits(volatile void *reg, u##bits value);
 #else
-#define DEFINE_MMIO(bits)                                                    \
-	static inline u##bits mmio_read##bits(const volatile void *reg)      \
-	{                                                                    \
-		u##bits value = *(const volatile u##bits *)reg;              \
-                                                                             \
-		asm volatile("" ::: "memory");                               \
-		return value;                                                \
-	}                                                                    \
-	static inline void mmio_write##bits(volatile void *reg,              \
-					    u##bits value)                   \
-	{                                                                    \
-		/* x86 keeps stores in order; so must the compiler. */       \
-		asm volatile("" ::: "memory");                               \
-		*(volatile u##bits *)reg = value;                            \
+#define DEFINE_MMIO(bits)                                                      \
+	static inline u##bits mmio_read##bits(const volatile void *reg)        \
+	{                                                                      \
+		u##bits value = *(const volatile u##bits *)reg;                \
+                                                                               \
+		asm volatile("" ::: "memory");                                 \
+		return value;                                                  \
+	}                                                                      \
+	static inline void mmio_write##bits(volatile void *reg, u##bits value) \
+	{                                                                      \
+		/* x86 keeps stores in order; so must the compiler. */         \
+		asm volatile("" ::: "memory");                                 \
+		*(volatile u##bits *)reg = value;                              \
 	}
 #endif
 

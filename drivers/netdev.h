@@ -12,8 +12,9 @@
 #include "lib/error.h"
 #include "lib/types.h"
 
-#define NETDEV_PIECES 20 /* of one frame: 64 KiB of scattered pages, a header */
-#define NETDEVS_MAX   4
+#define NETDEV_PIECES 20 /* of one frame: 64 KiB of scattered pages, a header \
+			  */
+#define NETDEVS_MAX 4
 
 /* Physically contiguous. */
 struct net_piece {
@@ -72,7 +73,7 @@ struct netdev {
 	void (*sent)(void *context, void *cookie);
 	void *context;
 	struct netdev_stats stats;
-	u64 frames_at_rest; /* of netdev_rest() */
+	u64 frames_at_rest;	   /* of netdev_rest() */
 	struct net_copies *copies; /* of netdev_send_copy() */
 };
 
@@ -81,9 +82,9 @@ extern struct netdev *netdevs[NETDEVS_MAX];
 extern unsigned netdev_count;
 struct netdev *netdev_find(const char *name);
 
-#define NETDEV_FRAME_MIN 14	/* the header alone */
-#define NETDEV_FRAME_MAX 65549	/* 65,535 bytes and the header */
-#define NETDEV_RING_MIN	 32 /* one frame of NETDEV_PIECES fits */
+#define NETDEV_FRAME_MIN 14    /* the header alone */
+#define NETDEV_FRAME_MAX 65549 /* 65,535 bytes and the header */
+#define NETDEV_RING_MIN	 32    /* one frame of NETDEV_PIECES fits */
 #define NETDEV_RING_MAX	 1024
 
 /* Which device gets which name, and how big its rings are; 0: the default. */

@@ -12,14 +12,16 @@ struct netdev_driver {
 	/* Takes the device over, resets it, finds its address. */
 	err_t (*open)(struct pci_device *pci, struct netdev **dev);
 	/* Makes rings and buffers and lets it run. */
-	err_t (*start)(struct netdev *dev, const struct netdev_options *options);
+	err_t (*start)(struct netdev *dev,
+		       const struct netdev_options *options);
 };
 
 extern const struct netdev_driver virtio_net_driver, e1000_driver;
 
 /* "52:54:00:12:34:56" in this order. */
-#define MAC_FORMAT     "%02x:%02x:%02x:%02x:%02x:%02x"
-#define MAC_WORDS(mac) (mac)[0], (mac)[1], (mac)[2], (mac)[3], (mac)[4], (mac)[5]
+#define MAC_FORMAT "%02x:%02x:%02x:%02x:%02x:%02x"
+#define MAC_WORDS(mac) \
+	(mac)[0], (mac)[1], (mac)[2], (mac)[3], (mac)[4], (mac)[5]
 
 /* The frame's size if send() may take it, else 0: nothing was lost yet. */
 u32 netdev_frame_size(const struct netdev *dev, const struct net_piece *piece,

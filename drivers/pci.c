@@ -50,7 +50,7 @@ enum {
 #define MSIX_MASKED	1
 
 /* A message that is an interrupt: SDM vol. 3A 10.11. */
-#define MSI_ADDRESS	  0xfee00000
+#define MSI_ADDRESS	    0xfee00000
 #define MSI_DESTINATION(id) ((id) << 12)
 
 struct pci_device pci_devices[PCI_DEVICES_MAX];
@@ -266,9 +266,10 @@ void *pci_map(const struct pci_device *dev, unsigned bar, u64 offset, u64 size)
 		return NULL;
 	b = &dev->bar[bar];
 	if (offset > b->size || size > b->size - offset) {
-		log_error("pci: %s: %lu bytes at 0x%lx are not in BAR %u, which "
-			  "has %lu",
-			  dev->name, size, offset, bar, b->size);
+		log_error(
+			"pci: %s: %lu bytes at 0x%lx are not in BAR %u, which "
+			"has %lu",
+			dev->name, size, offset, bar, b->size);
 		return NULL;
 	}
 	return mmio_map(b->base + offset, size);
@@ -296,7 +297,8 @@ err_t pci_enable_msix(const struct pci_device *dev, unsigned entry, u8 vector)
 		return E_UNSUPPORTED;
 	control = pci_read16(dev, cap + MSIX_CONTROL);
 	count = (control & MSIX_COUNT) + 1u;
-	/* A message's destination has eight bits without interrupt remapping. */
+	/* A message's destination has eight bits without interrupt remapping.
+	 */
 	if (entry >= count || lapic_id() > 0xff)
 		return E_UNSUPPORTED;
 	table = pci_read32(dev, cap + MSIX_TABLE);

@@ -20,9 +20,8 @@
 #define F_MTU	 BIT(3)
 #define F_MAC	 BIT(5)
 #define F_STATUS BIT(16)
-#define WANTED                                                   \
-	(F_MTU | F_MAC | F_STATUS | VIRTIO_F_INDIRECT_DESC |     \
-	 VIRTIO_F_EVENT_IDX)
+#define WANTED \
+	(F_MTU | F_MAC | F_STATUS | VIRTIO_F_INDIRECT_DESC | VIRTIO_F_EVENT_IDX)
 
 /* struct virtio_net_config, 5.1.4. */
 enum { CONFIG_MAC = 0, CONFIG_STATUS = 6, CONFIG_MTU = 10, CONFIG_SIZE = 12 };
@@ -48,7 +47,7 @@ struct vnet {
 	struct frame_buffers buffers;
 	struct tx_slot *slot; /* by descriptor */
 	u16 free_first, free_count;
-	u64 header; /* physical address */
+	u64 header;				  /* physical address */
 	struct virtq_desc (*indirect)[CHAIN_MAX]; /* by descriptor, or NULL */
 };
 
@@ -325,9 +324,10 @@ static void vnet_look(struct netdev *dev)
 {
 	struct vnet *v = of(dev);
 
-	dev->link = !dev->dead && (!(v->device.features & F_STATUS) ||
-				   (mmio_read16(v->device.config + CONFIG_STATUS) &
-				    STATUS_LINK_UP));
+	dev->link =
+		!dev->dead && (!(v->device.features & F_STATUS) ||
+			       (mmio_read16(v->device.config + CONFIG_STATUS) &
+				STATUS_LINK_UP));
 	dev->stats.interrupts = device_irq_count(v->device.vector);
 }
 
@@ -410,10 +410,9 @@ static err_t vnet_start(struct netdev *dev,
 	if (!err)
 		err = make_slots(v);
 	if (!err)
-		err = frame_buffers_make(&v->buffers,
-					 netdev_rx_count(options, v->rx.size,
-							 room),
-					 room);
+		err = frame_buffers_make(
+			&v->buffers, netdev_rx_count(options, v->rx.size, room),
+			room);
 	if (!err)
 		err = begin(v);
 	dev->rx_ring = v->rx.size;

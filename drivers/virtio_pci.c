@@ -96,8 +96,8 @@ static err_t find_parts(struct virtio_device *dev)
 	dev->notify = find_part(dev, TYPE_NOTIFY, 2, &dev->notify_size, &cap);
 	if (!dev->common || !dev->notify)
 		return E_UNSUPPORTED;
-	dev->notify_multiplier = pci_read32(dev->pci,
-					    cap + CAP_NOTIFY_MULTIPLIER);
+	dev->notify_multiplier =
+		pci_read32(dev->pci, cap + CAP_NOTIFY_MULTIPLIER);
 	return E_OK;
 }
 

@@ -98,7 +98,8 @@ err_t virtq_take(struct virtq *q, u16 *id, u32 *written)
 	if (q->used_idx == q->used_seen) {
 		u16 now = finished(q);
 
-		if ((u16)(now - q->used_idx) > (u16)(q->published - q->used_idx))
+		if ((u16)(now - q->used_idx) >
+		    (u16)(q->published - q->used_idx))
 			return E_HARDWARE;
 		q->used_seen = now;
 		if (q->used_idx == now)

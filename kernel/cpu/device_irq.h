@@ -1,8 +1,8 @@
 /*
  * Interrupts of the host's devices. As every interrupt of the host they do no
- * more than end a HLT or a guest's run; who waits for a device looks at it then.
- * Messages (MSI-X) have a vector each; a legacy line stays masked from its
- * interrupt until the driver, having silenced the device, opens it again.
+ * more than end a HLT or a guest's run; who waits for a device looks at it
+ * then. Messages (MSI-X) have a vector each; a legacy line stays masked from
+ * its interrupt until the driver, having silenced the device, opens it again.
  */
 #ifndef CPU_DEVICE_IRQ_H
 #define CPU_DEVICE_IRQ_H

@@ -223,11 +223,12 @@ static err_t set_device(struct parser *p, const struct key *key, struct slice s,
 {
 	if (!equals(s, "first") && !is_like(s, "xx:xx.x") &&
 	    !is_like(s, "xx:xx:xx:xx:xx:xx"))
-		return fail(p,
-			    "%s: \"%.*s\" is no device (expected first, a place "
-			    "like 00:02.0, or a MAC address like "
-			    "52:54:00:12:34:56, in small letters)",
-			    key->name, SHOWN(s));
+		return fail(
+			p,
+			"%s: \"%.*s\" is no device (expected first, a place "
+			"like 00:02.0, or a MAC address like "
+			"52:54:00:12:34:56, in small letters)",
+			key->name, SHOWN(s));
 	return set_text(p, key, s, field);
 }
 
@@ -418,10 +419,10 @@ static err_t unknown_key(struct parser *p, const struct key *keys,
 
 static err_t set_key(struct parser *p, struct slice name, struct slice value)
 {
-	const struct key *keys = p->vm ? vm_keys : p->nic ? nic_keys : host_keys;
-	u8 *base = p->vm    ? (u8 *)p->vm
-		   : p->nic ? (u8 *)p->nic
-			    : (u8 *)p->out;
+	const struct key *keys = p->vm	  ? vm_keys
+				 : p->nic ? nic_keys
+					  : host_keys;
+	u8 *base = p->vm ? (u8 *)p->vm : p->nic ? (u8 *)p->nic : (u8 *)p->out;
 	unsigned i = 0;
 
 	while (keys[i].name && !equals(name, keys[i].name))

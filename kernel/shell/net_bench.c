@@ -8,19 +8,20 @@
 #include "cpu/cpu.h"
 #include "cpu/lapic.h"
 #include "cpu/time.h"
+#include "lib/console.h"
 #include "lib/printf.h"
 #include "lib/string.h"
 #include "mm/pages.h"
 #include "shell/net_commands.h"
 
-#define BUFFERS	      16 /* frames to send, in turn */
-#define CONTROL	      BUFFERS /* one more, not for DATA: those are on their way */
-#define IDLE_NS	      (10 * NS_PER_MS) /* at most: our own deadlines */
-#define SINK_NS	      (30 * NS_PER_S) /* without a frame: nobody is there */
-#define REPORT_NS     (3 * NS_PER_S)
-#define REPEAT_NS     (100 * NS_PER_MS)
-#define ETHERTYPE     0xb588 /* 0x88b5, for experiments, as it is in memory */
-#define ARGUMENT_MAX  160
+#define BUFFERS	     16	     /* frames to send, in turn */
+#define CONTROL	     BUFFERS /* one more, not for DATA: those are on their way */
+#define IDLE_NS	     (10 * NS_PER_MS) /* at most: our own deadlines */
+#define SINK_NS	     (30 * NS_PER_S)  /* without a frame: nobody is there */
+#define REPORT_NS    (3 * NS_PER_S)
+#define REPEAT_NS    (100 * NS_PER_MS)
+#define ETHERTYPE    0xb588 /* 0x88b5, for experiments, as it is in memory */
+#define ARGUMENT_MAX 160
 
 enum kind { DATA = 1, END, REPORT, PING, PONG };
 
@@ -72,8 +73,8 @@ static bool netdev_send(struct netdev *dev, const void *frame, u32 size)
 	u32 each = size / set.pieces;
 
 	for (unsigned i = 0; i < set.pieces; i++)
-		piece[i] = (struct net_piece){(const u8 *)frame + i * each,
-					      each};
+		piece[i] =
+			(struct net_piece){(const u8 *)frame + i * each, each};
 	piece[set.pieces - 1].size += size % set.pieces;
 	return dev->ops->send(dev, piece, set.pieces, NULL) == E_OK;
 }
@@ -172,6 +173,7 @@ static void idle(void)
 
 static void poll_or_idle(void)
 {
+	console_poll(); /* nobody else does meanwhile */
 	if (!set.port->poll(set.dev))
 		idle();
 }
@@ -196,8 +198,8 @@ static void say_rate(const char *what, u64 frames, u64 bytes, u64 ns)
 	printf("net bench: %s %lu frames, %lu bytes in %lu us: %lu frames/s, "
 	       "%lu MB/s, idle %lu%%\n",
 	       what, frames, bytes, ns / NS_PER_US,
-	       frames * 1000000 / (ns / NS_PER_US + 1),
-	       bytes * 1000 / ns, tsc_to_ns(idle_tsc) * 100 / ns);
+	       frames * 1000000 / (ns / NS_PER_US + 1), bytes * 1000 / ns,
+	       tsc_to_ns(idle_tsc) * 100 / ns);
 }
 
 /* --- the three of them */

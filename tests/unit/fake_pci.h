@@ -27,8 +27,8 @@ void fake_bar64(struct fake_function *f, unsigned bar, u64 base, u64 size);
 void fake_bar32(struct fake_function *f, unsigned bar, u32 base, u32 size);
 
 /*
- * The device's registers: mapping bus address X gives this pointer plus X, which
- * is never followed but comes back to the model.
+ * The device's registers: mapping bus address X gives this pointer plus X,
+ * which is never followed but comes back to the model.
  */
 #define FAKE_MMIO ((u8 *)0x100000000000ULL)
 

@@ -26,6 +26,8 @@ u32 fake_status;
 unsigned fake_requested;
 static u64 fake_seed = 1;
 
+#define WEAK __attribute__((weak))
+
 /* --- time --- */
 
 u64 vcpu_tsc(const struct vcpu *vcpu)
@@ -84,8 +86,6 @@ void vm_end(struct vm *vm, u32 status)
 }
 
 /* --- what else the machine has, unless a test links it --- */
-
-#define WEAK __attribute__((weak))
 
 u32 fake_lines;
 u64 fake_message_address;
