@@ -90,7 +90,8 @@ SUITES = {
                  "cpus = 2"),
     "virtio": Suite("""
         bus bar features polled indirect msix event-index line console
-        console-line""", "virtio.", "virtio.elf", "console = virtio"),
+        console-line net""", "virtio.", "virtio.elf",
+        "console = virtio\nnet = yes\nmac = 02:04:06:08:0a:0c\nmtu = 9000"),
 }
 
 # Bochs clears what is pending when VMRUN enters a guest with IF=0, and SVM has no
