@@ -4,6 +4,7 @@
  * it came from (role=answer), until it is told to end.
  */
 #include "apic.h"
+#include "traps.h"
 #include "virtio.h"
 
 #define F_MTU	 BIT(3)
@@ -162,6 +163,19 @@ static int answer(void)
 
 /* --- the one that asks */
 
+/* The address as text, and the MTU: as the command line says, if it does. */
+static void expect_given(void)
+{
+	char given[20], text[20];
+	u16 mtu = *(volatile u16 *)(dev.area[CFG_DEVICE] + CONFIG_MTU);
+
+	format(text, sizeof(text), "%02x:%02x:%02x:%02x:%02x:%02x", config8(0),
+	       config8(1), config8(2), config8(3), config8(4), config8(5));
+	if (option_text("mac", given, sizeof(given)))
+		expect(!strcmp(text, given), "address %s", text);
+	expect(option_number("mtu", mtu) == mtu, "MTU %u", mtu);
+}
+
 static void test_config(void)
 {
 	u64 offered;
@@ -176,6 +190,7 @@ static void test_config(void)
 		expect(*(volatile u16 *)(dev.area[CFG_DEVICE] + CONFIG_MTU) >=
 			       68,
 		       "MTU %u", config8(CONFIG_MTU));
+	expect_given();
 	expect(*(volatile u32 *)dev.area[CFG_DEVICE] ==
 		       (config8(0) | config8(1) << 8 | config8(2) << 16 |
 			(u32)config8(3) << 24),
