@@ -28,8 +28,6 @@ u32 fake_status;
 unsigned fake_requested;
 static u64 fake_seed = 1;
 
-#define WEAK __attribute__((weak))
-
 /* --- time --- */
 
 u64 vcpu_tsc(const struct vcpu *vcpu)
