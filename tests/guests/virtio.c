@@ -166,8 +166,7 @@ static void test_msix(void)
 	rng.msix[4 + 3] = 1;
 	ask();
 	expect(wait_for(ring.used_index == 20), "no answer");
-	expect(wait_for(((volatile u32 *)rng.msix)[0x200] == 2),
-	       "not pending");
+	expect(wait_for(((volatile u32 *)rng.msix)[0x200] == 2), "not pending");
 	expect(irq_count[VEC_QUEUE] == 19, "masked, it comes");
 	((volatile u32 *)rng.msix)[4 + 3] = 0;
 	expect(wait_for(irq_count[VEC_QUEUE] == 20), "unmasked: %u",
@@ -249,9 +248,8 @@ static void test_line(void)
 
 /* A check of its own, which the console says: so the host must show it. */
 #define check "ok "
-static const char line[] =
-	check "virtio.console-line"
-	"\n";
+static const char line[] = check "virtio.console-line"
+				 "\n";
 
 static void test_console(void)
 {
@@ -263,8 +261,8 @@ static void test_console(void)
 	virtio_queue(&console, 1, &output, NO_VECTOR);
 	virtio_ready(&console);
 	output.desc[0] = (struct desc){(u64)line, half, DESC_NEXT, 2};
-	output.desc[2] = (struct desc){(u64)line + half,
-				       sizeof(line) - 1 - half, 0, 0};
+	output.desc[2] =
+		(struct desc){(u64)line + half, sizeof(line) - 1 - half, 0, 0};
 	ring_offer(&output, 0);
 	ring_kick(&output);
 	expect(output.used_index == 1, "not shown when the kick returns");

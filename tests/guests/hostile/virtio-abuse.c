@@ -56,7 +56,8 @@ static void registers(struct virtio *dev)
 	}
 }
 
-/* Descriptors that mostly lead to our own rings: what is written breaks them. */
+/* Descriptors that mostly lead to our own rings: what is written breaks them.
+ */
 static void noise(struct ring *ring)
 {
 	for (unsigned i = 0; i < RING_SIZE; i++) {
