@@ -97,8 +97,7 @@ static void receive(struct virtio_console *con)
 			vq_give_back(vq, 1);
 			break;
 		}
-		vq_add(vq, &con->chain,
-		       vq_write(vq, &con->chain, 0, text, n));
+		vq_add(vq, &con->chain, vq_write(vq, &con->chain, 0, text, n));
 	}
 	virtio_publish(dev, RECEIVE);
 	vq_listen(vq);

@@ -5,7 +5,8 @@
  *
  *	links: kernel/machine/virtio_net.c
  *	links: kernel/machine/pci.c kernel/machine/pci_irq.c
- *	links: kernel/machine/virtio_pci.c kernel/machine/virtqueue.c
+ *	links: kernel/machine/virtio_pci.c kernel/machine/virtio_common.c
+ *	links: kernel/machine/virtqueue.c
  *	links: kernel/machine/dma.c kernel/machine/ports.c
  *	links: kernel/machine/fields.c kernel/vm/bus.c kernel/vm/memory.c
  *	links: kernel/vm/state.c kernel/files.c
@@ -19,11 +20,11 @@
 #include "net/switch.h"
 #include "tests/unit/fake_driver.h"
 
-#define NET	0x1041
-#define SIZE	256
-#define BUFFER	0x200000u
-#define MERGE	BIT(15)
-#define ALL                                                             \
+#define NET    0x1041
+#define SIZE   256
+#define BUFFER 0x200000u
+#define MERGE  BIT(15)
+#define ALL                                                                 \
 	(VIRTIO_F_VERSION_1 | VIRTIO_F_EVENT_IDX | VIRTIO_F_INDIRECT_DESC | \
 	 MERGE | BIT(3) | BIT(5) | BIT(16))
 

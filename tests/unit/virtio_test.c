@@ -4,7 +4,8 @@
  * that is saved and loaded.
  *
  *	links: kernel/machine/pci.c kernel/machine/pci_irq.c
- *	links: kernel/machine/virtio_pci.c kernel/machine/virtqueue.c
+ *	links: kernel/machine/virtio_pci.c kernel/machine/virtio_common.c
+ *	links: kernel/machine/virtqueue.c
  *	links: kernel/machine/virtio_rng.c kernel/machine/virtio_console.c
  *	links: kernel/machine/dma.c kernel/machine/ports.c
  *	links: kernel/machine/fields.c kernel/vm/bus.c kernel/vm/memory.c
@@ -448,9 +449,9 @@ static void copy_fields(const struct device_description *desc, void *to,
 {
 	for (unsigned i = 0; i < desc->count; i++)
 		for (unsigned n = 0; n < desc->fields[i].count; n++)
-			device_field_set(&desc->fields[i], to, n,
-					 device_field_get(&desc->fields[i],
-							  from, n));
+			device_field_set(
+				&desc->fields[i], to, n,
+				device_field_get(&desc->fields[i], from, n));
 }
 
 static void check_fields(const struct device_description *desc, const void *a,
