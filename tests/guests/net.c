@@ -35,8 +35,8 @@ struct PACKED frame {
 /* Times that the one that answers waits: the other may start late. */
 #define PATIENCE 20
 
-#define BUFFERS	 32u
-#define BUFFER	 512u /* a large frame takes several */
+#define BUFFERS 32u
+#define BUFFER	512u /* a large frame takes several */
 
 static struct virtio dev;
 static struct ring rings[2] ALIGNED(4096);
@@ -94,8 +94,8 @@ static bool send(const u8 *to, u8 kind, u32 size)
 	sent.kind = kind;
 	for (unsigned i = 0; i + 1 < pieces; i++) {
 		memcpy(apart[i], (u8 *)&sent + PIECE * i, PIECE);
-		rings[TRANSMIT].desc[i] = (struct desc){(word)apart[i], PIECE,
-							DESC_NEXT, i + 1};
+		rings[TRANSMIT].desc[i] =
+			(struct desc){(word)apart[i], PIECE, DESC_NEXT, i + 1};
 	}
 	rings[TRANSMIT].desc[pieces - 1] =
 		(struct desc){(word)&sent + PIECE * (pieces - 1),
