@@ -10,6 +10,7 @@
  *	links: kernel/machine/ports.c kernel/machine/acpi_tables.c
  *	links: kernel/machine/aml.c kernel/machine/pci.c
  *	links: kernel/machine/pci_irq.c kernel/machine/virtio_pci.c
+ *	links: kernel/machine/virtio_common.c
  *	links: kernel/machine/virtqueue.c kernel/machine/virtio_rng.c
  *	links: kernel/machine/virtio_console.c kernel/machine/dma.c
  *	links: kernel/machine/virtio_net.c kernel/net/switch.c
