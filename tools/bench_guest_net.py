@@ -37,6 +37,7 @@ kernel = linux/cloud-vmlinuz
 initrd = linux/cloud-initrd
 memory = 256M
 cmdline = {words}
+net = yes
 """
 
 
