@@ -4,8 +4,8 @@
 # A 64-bit guest is wrapped as a 32-bit ELF file, which is what Multiboot wants.
 
 GUEST_DIR  := tests/guests
-GUEST_64   := hello clock exits registers interrupts timer portio mmio exceptions \
-		delivery fpu paging memory spin bench smp pci \
+GUEST_64   := hello echo clock exits registers interrupts timer portio mmio \
+		exceptions delivery fpu paging memory spin bench smp pci \
 		virtio net
 GUEST_32   := prot32
 GUEST_FLAT := real mb-aout
