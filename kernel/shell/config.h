@@ -46,7 +46,7 @@
 #define CONFIG_RUN_MAX	  512
 #define CONFIG_MEMORY_MAX GIB(512)
 #define CONFIG_CPU_MAX	  255
-#define CONFIG_MTU_MIN	  68 /* RFC 791 */
+#define CONFIG_MTU_MIN	  68	/* RFC 791 */
 #define CONFIG_MTU_MAX	  65517 /* a frame of 64 KiB with its headers */
 
 enum on_idle { ON_IDLE_WAIT, ON_IDLE_EXIT };

@@ -9,7 +9,8 @@
  *	links: kernel/machine/uart.c kernel/machine/ports.c
  *	links: kernel/machine/acpi_tables.c kernel/machine/aml.c
  *	links: kernel/machine/pci.c kernel/machine/pci_irq.c
- *	links: kernel/machine/virtio_pci.c kernel/machine/virtqueue.c
+ *	links: kernel/machine/virtio_pci.c kernel/machine/virtio_common.c
+ *	links: kernel/machine/virtqueue.c
  *	links: kernel/machine/virtio_rng.c kernel/machine/virtio_console.c
  *	links: kernel/machine/dma.c kernel/machine/virtio_net.c kernel/net/switch.c
  *	links: kernel/machine/load.c kernel/machine/load_flat.c
