@@ -6,8 +6,10 @@
 #ifndef MACHINE_IRQ_H
 #define MACHINE_IRQ_H
 
+#include "lib/error.h"
 #include "lib/types.h"
 
+struct vcpu;
 struct vm;
 
 /* The line's level now; a GSI of layout.h. An edge is two calls. */
@@ -15,5 +17,17 @@ void irq_line(struct vm *vm, unsigned gsi, bool high);
 
 /* A message-signalled interrupt (SDM vol. 3A 11.11). */
 void irq_message(struct vm *vm, u64 address, u32 data);
+
+/* A local APIC's EOI for a level-triggered vector. */
+void irq_eoi(struct vm *vm, u8 vector);
+
+/* For struct machine: PIC and local APIC together. */
+int irq_pending(struct vcpu *vcpu);
+void irq_taken(struct vcpu *vcpu, u8 vector);
+
+/* The controllers, onto the VM's buses. */
+err_t irq_create(struct vm *vm);
+void irq_destroy(struct vm *vm);
+void irq_dump(const struct vm *vm);
 
 #endif

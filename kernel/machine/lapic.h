@@ -69,10 +69,25 @@ void vlapic_reset(struct vcpu *vcpu);
 void vlapic_init(struct vcpu *vcpu);
 
 /*
- * From any CPU: an interrupt for the vCPU, which is kicked to look. Refused
- * silently where its APIC is off, as on the bus.
+ * From any CPU: an interrupt for the vCPU, which is kicked to look. False where
+ * its APIC is off: then nobody takes it, as on the bus.
  */
-void vlapic_raise(struct vcpu *vcpu, u8 vector, bool level);
+bool vlapic_raise(struct vcpu *vcpu, u8 vector, bool level);
+
+/*
+ * From any CPU: what a device sends. Vector, delivery and destination mode are
+ * where the ICR has them, and I/O APIC entries too. False: nobody takes it.
+ */
+bool vlapic_bus_send(const struct vm *vm, u8 dest, u32 word, bool level);
+
+/*
+ * Does this vCPU take the PIC's interrupts? By LINT0, or directly where the
+ * APIC is off altogether (11.4.3, 11.5.1).
+ */
+bool vlapic_takes_extint(const struct vcpu *vcpu);
+
+/* As firmware leaves the first vCPU's: LINT0 is the PIC's way in. */
+void vlapic_virtual_wire(struct vcpu *vcpu);
 
 /* See struct machine for these. */
 int vlapic_pending(struct vcpu *vcpu);

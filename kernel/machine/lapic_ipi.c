@@ -1,7 +1,8 @@
 /*
- * Interrupts between vCPUs: the ICR (11.6.1), and who is meant by its
- * destination (11.6.2). Runs on the sender's CPU; of others it reads the
- * registers that lapic.h names and sets requests.
+ * Interrupts on their way to local APICs: between vCPUs by the ICR (11.6.1),
+ * from devices by I/O APIC or message, and who is meant by a destination
+ * (11.6.2). Runs on the sender's CPU; of the receivers it reads the registers
+ * that lapic.h names and sets requests.
  */
 #include "machine/lapic_regs.h"
 #include "vm/vm.h"
@@ -9,6 +10,15 @@
 #define XAPIC_EVERYONE	0xffu
 #define X2APIC_EVERYONE 0xffffffffu
 #define DFR_CLUSTER	0x0u /* in the upper four bits; flat is 0xf */
+
+/* An interrupt on its way: from a vCPU, or (from: NULL) from a device. */
+struct vlapic_message {
+	const struct lapic *from;
+	unsigned shorthand;
+	u32 dest, everyone; /* in the sender's width */
+	bool logical, level;
+	u8 delivery, vector;
+};
 
 static bool matches_xapic_logical(const struct lapic *lapic, u32 dest)
 {
@@ -34,23 +44,17 @@ static bool matches(const struct lapic *lapic, u32 dest, bool logical)
 	return ldr >> 16 == dest >> 16 && (ldr & dest & 0xffff);
 }
 
-static bool is_target(const struct lapic *from, const struct lapic *to)
+static bool is_target(const struct vlapic_message *m, const struct lapic *to)
 {
-	u32 dest = from->icr >> 32, everyone = X2APIC_EVERYONE;
-
-	switch (ICR_SHORTHAND(from->icr)) {
+	switch (m->shorthand) {
 	case ICR_TO_SELF:
-		return from == to;
+		return m->from == to;
 	case ICR_TO_ALL:
 		return true;
 	case ICR_TO_OTHERS:
-		return from != to;
+		return m->from != to;
 	}
-	if (!vlapic_x2apic(from)) {
-		dest >>= 24;
-		everyone = XAPIC_EVERYONE;
-	}
-	return dest == everyone || matches(to, dest, from->icr & ICR_LOGICAL);
+	return m->dest == m->everyone || matches(to, m->dest, m->logical);
 }
 
 /*
@@ -71,30 +75,31 @@ static bool is_void(u64 icr)
 	       !(icr & ICR_ASSERT);
 }
 
-static void deliver(struct vcpu *vcpu, u64 icr)
+/* False: this APIC does not take it. */
+static bool deliver(struct vcpu *vcpu, const struct vlapic_message *m)
 {
-	switch (DELIVERY(icr)) {
+	switch (m->delivery) {
 	case DELIVER_FIXED:
-		vlapic_raise(vcpu, icr, false);
-		break;
+		return vlapic_raise(vcpu, m->vector, m->level);
 	case DELIVER_NMI:
 		vcpu_kick(vcpu, REQUEST_NMI);
-		break;
+		return true;
 	case DELIVER_INIT:
 		vcpu_kick(vcpu, REQUEST_INIT);
-		break;
+		return true;
 	case DELIVER_STARTUP:
-		__atomic_store_n(&vcpu->sipi_vector, (u8)icr, __ATOMIC_RELEASE);
+		__atomic_store_n(&vcpu->sipi_vector, m->vector,
+				 __ATOMIC_RELEASE);
 		vcpu_kick(vcpu, REQUEST_SIPI);
-		break;
+		return true;
 	}
-	/* SMI has no one to serve it, ExtINT no controller to ask. */
+	/* SMI has no one to serve it, ExtINT comes from the PIC alone. */
+	return false;
 }
 
 /* Whoever does the least important work; of equals the first (11.6.2.4). */
-static void deliver_lowest(struct lapic *from)
+static bool deliver_lowest(const struct vm *vm, const struct vlapic_message *m)
 {
-	const struct vm *vm = from->vcpu->vm;
 	struct vcpu *best = NULL;
 	u32 priority = ~0u;
 
@@ -102,37 +107,67 @@ static void deliver_lowest(struct lapic *from)
 		struct lapic *to = vm->vcpu[i]->lapic;
 		u32 ppr = SHARED_GET(to->ppr);
 
-		if (is_target(from, to) && vlapic_accepts(to) &&
-		    ppr < priority) {
+		if (is_target(m, to) && vlapic_accepts(to) && ppr < priority) {
 			best = vm->vcpu[i];
 			priority = ppr;
 		}
 	}
-	if (best)
-		vlapic_raise(best, from->icr, false);
+	return best && vlapic_raise(best, m->vector, m->level);
+}
+
+static bool send(const struct vm *vm, const struct vlapic_message *m)
+{
+	bool taken = false;
+
+	if (m->delivery == DELIVER_LOWEST)
+		return deliver_lowest(vm, m);
+	for (unsigned i = 0; i < vm->vcpus; i++) {
+		struct lapic *to = vm->vcpu[i]->lapic;
+
+		if (is_target(m, to) && vlapic_enabled(to) &&
+		    deliver(vm->vcpu[i], m))
+			taken = true;
+	}
+	return taken;
 }
 
 void vlapic_send(struct lapic *from)
 {
-	const struct vm *vm = from->vcpu->vm;
 	u64 icr = from->icr;
+	bool x2 = vlapic_x2apic(from);
+	struct vlapic_message m = {
+		.from = from,
+		.shorthand = ICR_SHORTHAND(icr),
+		.dest = x2 ? icr >> 32 : icr >> 56,
+		.everyone = x2 ? X2APIC_EVERYONE : XAPIC_EVERYONE,
+		.logical = icr & ICR_LOGICAL,
+		.delivery = DELIVERY(icr),
+		.vector = icr,
+	};
 
 	if (is_void(icr))
 		return;
-	if (DELIVERY(icr) <= DELIVER_LOWEST && (u8)icr < LAPIC_VECTOR_MIN) {
+	if (m.delivery <= DELIVER_LOWEST && m.vector < LAPIC_VECTOR_MIN)
 		vlapic_error(from, ESR_SEND_VECTOR);
-		return;
-	}
-	if (DELIVERY(icr) == DELIVER_LOWEST) {
-		deliver_lowest(from);
-		return;
-	}
-	for (unsigned i = 0; i < vm->vcpus; i++) {
-		struct lapic *to = vm->vcpu[i]->lapic;
+	else
+		(void)send(from->vcpu->vm, &m);
+}
 
-		if (is_target(from, to) && vlapic_enabled(to))
-			deliver(vm->vcpu[i], icr);
-	}
+bool vlapic_bus_send(const struct vm *vm, u8 dest, u32 word, bool level)
+{
+	struct vlapic_message m = {
+		.dest = dest,
+		.everyone = XAPIC_EVERYONE,
+		.logical = word & ICR_LOGICAL,
+		.delivery = DELIVERY(word),
+		.vector = word,
+		.level = level,
+	};
+
+	/* A device's INIT would be one more way to a dead vCPU, no use. */
+	if (m.delivery > DELIVER_LOWEST && m.delivery != DELIVER_NMI)
+		return false;
+	return send(vm, &m);
 }
 
 /* x2APIC's SELF IPI: a fixed one, by one write (11.12.11). */

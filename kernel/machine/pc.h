@@ -1,7 +1,7 @@
 /*
- * The PC that a guest sees, in its first, small form: local APICs, a UART, the
- * single ports of ports.h, and the loaders. No firmware, no I/O APIC, no PCI
- * yet.
+ * The PC that a guest sees, put together: local APICs, I/O APIC, PICs, PIT, RTC,
+ * ACPI's fixed hardware and tables, a UART, the single ports of ports.h, and the
+ * loaders. No firmware.
  */
 #ifndef MACHINE_PC_H
 #define MACHINE_PC_H

@@ -34,7 +34,10 @@ err_t uart_create(struct vm *vm);
 void uart_destroy(struct vm *vm);
 void uart_reset(struct uart *uart);
 
-/* Its interrupt line: for an interrupt controller. */
+/* Its interrupt line, and what the controllers are told of it. */
 bool uart_irq_level(struct uart *uart);
+
+/* The operator has typed: under vm->lock, from any CPU. */
+void uart_typed(struct uart *uart);
 
 #endif

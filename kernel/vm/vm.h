@@ -79,7 +79,14 @@ struct vm {
 	u64 started_ns, first_entry_ns;
 	bool wants_service; /* atomic: see vm_request_service() */
 
+	/* kernel/machine's */
+	u64 clock;     /* ns since tsc_base, as its chips have seen it */
+	u64 clock_due; /* atomic: host TSC at which a chip wants to be polled */
 	struct uart *uart;
+	struct irq_chips *irq;
+	struct pit *pit;
+	struct rtc *rtc;
+	struct pm *pm;
 };
 
 #define VMS_MAX 64

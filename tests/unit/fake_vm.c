@@ -6,8 +6,10 @@
 #include <string.h>
 
 #include "cpu/time.h"
+#include "cpu/wall.h"
 #include "files.h"
 #include "lib/log.h"
+#include "machine/irq.h"
 #include "mm/heap.h"
 #include "mm/pages.h"
 
@@ -17,6 +19,7 @@ unsigned fake_log_lines;
 char fake_console_out[256];
 size_t fake_console_used;
 const char *fake_console_in = "";
+u64 fake_wall = 1709210096 * NS_PER_S; /* 2024-02-29 12:34:56, a Thursday */
 bool fake_ended;
 u32 fake_status;
 
@@ -25,6 +28,11 @@ u32 fake_status;
 u64 vcpu_tsc(const struct vcpu *vcpu)
 {
 	return fake_tsc + vcpu->tsc_offset;
+}
+
+u64 wall_ns(void)
+{
+	return fake_wall;
 }
 
 u64 tsc_to_ns(u64 ticks)
@@ -141,6 +149,11 @@ void fake_files_forget(void)
 void vcpu_kick(struct vcpu *vcpu, u64 request)
 {
 	vcpu_request(vcpu, request);
+}
+
+/* Where there is a local APIC but no other controller. */
+__attribute__((weak)) void irq_eoi(struct vm *vm, u8 vector)
+{
 }
 
 u64 fake_requests(struct vcpu *vcpu)

@@ -22,6 +22,8 @@ extern char fake_console_out[256];
 extern size_t fake_console_used;
 extern const char *fake_console_in; /* what is left to be read */
 
+extern u64 fake_wall; /* ns since 1970 */
+
 extern bool fake_ended;
 extern u32 fake_status;
 

@@ -7,6 +7,9 @@
  *	links: kernel/machine/load_multiboot.c kernel/machine/load_elf.c
  *	links: kernel/machine/lapic.c kernel/machine/lapic_msr.c
  *	links: kernel/machine/lapic_ipi.c kernel/machine/lapic_timer.c
+ *	links: kernel/machine/irq.c kernel/machine/pic.c kernel/machine/ioapic.c
+ *	links: kernel/machine/pit.c kernel/machine/rtc.c kernel/machine/pm.c
+ *	links: kernel/machine/clock.c kernel/lib/date.c
  *	links: kernel/machine/fields.c kernel/vm/memory.c kernel/vm/state.c
  *	links: kernel/vm/bus.c kernel/files.c kernel/lib/string.c
  *	links: tests/unit/fake_vm.c
@@ -15,8 +18,12 @@
 
 #include <string.h>
 
+#include "machine/layout.h"
 #include "machine/pc.h"
+#include "machine/pic.h"
+#include "machine/pit.h"
 #include "machine/ports.h"
+#include "machine/rtc.h"
 #include "machine/uart.h"
 #include "tests/unit/fake_vm.h"
 
@@ -341,11 +348,24 @@ TEST(reset_ports)
 
 TEST(all_other_ports_are_unclaimed)
 {
+	static const struct {
+		u16 first, count;
+	} claimed[] = {
+		{PIC_PORT, 2},	       {PIT_PORT, PIT_PORTS},
+		{PIT_SPEAKER_PORT, 1}, {PORT_KEYBOARD, 1},
+		{RTC_PORT, 2},	       {PIC_SLAVE_PORT, 2},
+		{PORT_DEBUG, 1},       {PORT_END, 1},
+		{UART_PORT, 8},	       {PIC_ELCR_PORT, 2},
+		{PORT_PM_EVENT, 12},   {PORT_RESET, 1},
+	};
+
 	start();
 	for (unsigned port = 0; port < 0x10000; port++) {
-		bool ours = (port >= UART_PORT && port < UART_PORT + 8) ||
-			    port == PORT_DEBUG || port == PORT_END ||
-			    port == PORT_KEYBOARD || port == PORT_RESET;
+		bool ours = false;
+
+		for (unsigned i = 0; i < ARRAY_LEN(claimed); i++)
+			ours |= port - claimed[i].first < claimed[i].count &&
+				port >= claimed[i].first;
 
 		CHECK_EQ(bus_find(&vm->ports, port, 1) != NULL, ours);
 	}
