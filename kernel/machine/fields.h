@@ -30,6 +30,14 @@ struct device_description {
 		.version = since                                       \
 	}
 
+/* A single one, of the first version, by another name than its own. */
+#define DEVICE_FIELD_AS(title, type, member)                       \
+	{                                                          \
+		.name = title, .offset = offsetof(type, member),   \
+		.size = sizeof(((type *)0)->member), .count = 1,   \
+		.version = 1                                       \
+	}
+
 /* Element `index` of the field, zero-extended. */
 u64 device_field_get(const struct device_field *field, const void *device,
 		     unsigned index);

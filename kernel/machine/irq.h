@@ -9,8 +9,8 @@
 #include "lib/error.h"
 #include "lib/types.h"
 
-struct vcpu;
 struct vm;
+struct vcpu;
 
 /* The line's level now; a GSI of layout.h. An edge is two calls. */
 void irq_line(struct vm *vm, unsigned gsi, bool high);
@@ -18,16 +18,14 @@ void irq_line(struct vm *vm, unsigned gsi, bool high);
 /* A message-signalled interrupt (SDM vol. 3A 11.11). */
 void irq_message(struct vm *vm, u64 address, u32 data);
 
-/* A local APIC's EOI for a level-triggered vector. */
+/* A local APIC has ended a level-triggered interrupt. */
 void irq_eoi(struct vm *vm, u8 vector);
 
-/* For struct machine: PIC and local APIC together. */
+/* See struct machine. */
 int irq_pending(struct vcpu *vcpu);
 void irq_taken(struct vcpu *vcpu, u8 vector);
 
-/* The controllers, onto the VM's buses. */
+/* Onto the buses; vm->chipset is there. */
 err_t irq_create(struct vm *vm);
-void irq_destroy(struct vm *vm);
-void irq_dump(const struct vm *vm);
 
 #endif

@@ -69,24 +69,31 @@ void vlapic_reset(struct vcpu *vcpu);
 void vlapic_init(struct vcpu *vcpu);
 
 /*
- * From any CPU: an interrupt for the vCPU, which is kicked to look. False where
- * its APIC is off: then nobody takes it, as on the bus.
+ * From any CPU: an interrupt for the vCPU, which is kicked to look. Refused
+ * silently where its APIC is off, as on the bus.
  */
-bool vlapic_raise(struct vcpu *vcpu, u8 vector, bool level);
+void vlapic_raise(struct vcpu *vcpu, u8 vector, bool level);
 
 /*
- * From any CPU: what a device sends. Vector, delivery and destination mode are
- * where the ICR has them, and I/O APIC entries too. False: nobody takes it.
+ * From any CPU: an interrupt from outside the processors (an I/O APIC's or a
+ * device's message), to whom its destination says.
  */
-bool vlapic_bus_send(const struct vm *vm, u8 dest, u32 word, bool level);
+struct vlapic_message {
+	u32 destination; /* 0xff: everyone */
+	bool logical;
+	u8 delivery; /* enum vlapic_delivery */
+	u8 vector;
+	bool level;
+};
+void vlapic_deliver(struct vm *vm, const struct vlapic_message *message);
 
 /*
- * Does this vCPU take the PIC's interrupts? By LINT0, or directly where the
- * APIC is off altogether (11.4.3, 11.5.1).
+ * An 8259's INTR comes through: LINT0 is an unmasked ExtINT (as firmware leaves
+ * it on the first CPU), or the APIC is off altogether (11.4.3).
  */
-bool vlapic_takes_extint(const struct vcpu *vcpu);
+bool vlapic_takes_extint(const struct lapic *lapic);
 
-/* As firmware leaves the first vCPU's: LINT0 is the PIC's way in. */
+/* What a PC's firmware leaves in the first CPU's APIC: the virtual wire. */
 void vlapic_virtual_wire(struct vcpu *vcpu);
 
 /* See struct machine for these. */

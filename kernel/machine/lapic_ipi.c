@@ -1,8 +1,7 @@
 /*
- * Interrupts on their way to local APICs: between vCPUs by the ICR (11.6.1),
- * from devices by I/O APIC or message, and who is meant by a destination
- * (11.6.2). Runs on the sender's CPU; of the receivers it reads the registers
- * that lapic.h names and sets requests.
+ * Interrupts between vCPUs: the ICR (11.6.1), and who is meant by its
+ * destination (11.6.2); and those that come from outside. Runs on the sender's
+ * CPU; of others it reads the registers that lapic.h names and sets requests.
  */
 #include "machine/lapic_regs.h"
 #include "vm/vm.h"
@@ -10,15 +9,6 @@
 #define XAPIC_EVERYONE	0xffu
 #define X2APIC_EVERYONE 0xffffffffu
 #define DFR_CLUSTER	0x0u /* in the upper four bits; flat is 0xf */
-
-/* An interrupt on its way: from a vCPU, or (from: NULL) from a device. */
-struct vlapic_message {
-	const struct lapic *from;
-	unsigned shorthand;
-	u32 dest, everyone; /* in the sender's width */
-	bool logical, level;
-	u8 delivery, vector;
-};
 
 static bool matches_xapic_logical(const struct lapic *lapic, u32 dest)
 {
@@ -44,17 +34,34 @@ static bool matches(const struct lapic *lapic, u32 dest, bool logical)
 	return ldr >> 16 == dest >> 16 && (ldr & dest & 0xffff);
 }
 
-static bool is_target(const struct vlapic_message *m, const struct lapic *to)
+static bool is_meant(const struct lapic *to, const struct vlapic_message *m,
+		     u32 everyone)
 {
-	switch (m->shorthand) {
+	return m->destination == everyone ||
+	       matches(to, m->destination, m->logical);
+}
+
+static bool is_target(const struct lapic *from, const struct lapic *to)
+{
+	u32 everyone = X2APIC_EVERYONE;
+	struct vlapic_message message = {
+		.destination = from->icr >> 32,
+		.logical = from->icr & ICR_LOGICAL,
+	};
+
+	switch (ICR_SHORTHAND(from->icr)) {
 	case ICR_TO_SELF:
-		return m->from == to;
+		return from == to;
 	case ICR_TO_ALL:
 		return true;
 	case ICR_TO_OTHERS:
-		return m->from != to;
+		return from != to;
 	}
-	return m->dest == m->everyone || matches(to, m->dest, m->logical);
+	if (!vlapic_x2apic(from)) {
+		message.destination >>= 24;
+		everyone = XAPIC_EVERYONE;
+	}
+	return is_meant(to, &message, everyone);
 }
 
 /*
@@ -75,99 +82,69 @@ static bool is_void(u64 icr)
 	       !(icr & ICR_ASSERT);
 }
 
-/* False: this APIC does not take it. */
-static bool deliver(struct vcpu *vcpu, const struct vlapic_message *m)
+static void deliver(struct vcpu *vcpu, u8 delivery, u8 vector, bool level)
 {
-	switch (m->delivery) {
+	switch (delivery) {
 	case DELIVER_FIXED:
-		return vlapic_raise(vcpu, m->vector, m->level);
+		vlapic_raise(vcpu, vector, level);
+		break;
 	case DELIVER_NMI:
 		vcpu_kick(vcpu, REQUEST_NMI);
-		return true;
+		break;
 	case DELIVER_INIT:
 		vcpu_kick(vcpu, REQUEST_INIT);
-		return true;
+		break;
 	case DELIVER_STARTUP:
-		__atomic_store_n(&vcpu->sipi_vector, m->vector,
-				 __ATOMIC_RELEASE);
+		__atomic_store_n(&vcpu->sipi_vector, vector, __ATOMIC_RELEASE);
 		vcpu_kick(vcpu, REQUEST_SIPI);
-		return true;
+		break;
 	}
-	/* SMI has no one to serve it, ExtINT comes from the PIC alone. */
-	return false;
+	/* SMI has no one to serve it, ExtINT no controller to ask. */
 }
 
-/* Whoever does the least important work; of equals the first (11.6.2.4). */
-static bool deliver_lowest(const struct vm *vm, const struct vlapic_message *m)
+/* Who does the less important work; of equals the first (11.6.2.4). */
+static struct vcpu *less_busy(struct vcpu *best, struct vcpu *next)
 {
+	if (!vlapic_accepts(next->lapic))
+		return best;
+	if (!best || SHARED_GET(next->lapic->ppr) < SHARED_GET(best->lapic->ppr))
+		return next;
+	return best;
+}
+
+static void deliver_lowest(struct lapic *from)
+{
+	const struct vm *vm = from->vcpu->vm;
 	struct vcpu *best = NULL;
-	u32 priority = ~0u;
 
-	for (unsigned i = 0; i < vm->vcpus; i++) {
-		struct lapic *to = vm->vcpu[i]->lapic;
-		u32 ppr = SHARED_GET(to->ppr);
-
-		if (is_target(m, to) && vlapic_accepts(to) && ppr < priority) {
-			best = vm->vcpu[i];
-			priority = ppr;
-		}
-	}
-	return best && vlapic_raise(best, m->vector, m->level);
-}
-
-static bool send(const struct vm *vm, const struct vlapic_message *m)
-{
-	bool taken = false;
-
-	if (m->delivery == DELIVER_LOWEST)
-		return deliver_lowest(vm, m);
-	for (unsigned i = 0; i < vm->vcpus; i++) {
-		struct lapic *to = vm->vcpu[i]->lapic;
-
-		if (is_target(m, to) && vlapic_enabled(to) &&
-		    deliver(vm->vcpu[i], m))
-			taken = true;
-	}
-	return taken;
+	for (unsigned i = 0; i < vm->vcpus; i++)
+		if (is_target(from, vm->vcpu[i]->lapic))
+			best = less_busy(best, vm->vcpu[i]);
+	if (best)
+		vlapic_raise(best, from->icr, false);
 }
 
 void vlapic_send(struct lapic *from)
 {
+	const struct vm *vm = from->vcpu->vm;
 	u64 icr = from->icr;
-	bool x2 = vlapic_x2apic(from);
-	struct vlapic_message m = {
-		.from = from,
-		.shorthand = ICR_SHORTHAND(icr),
-		.dest = x2 ? icr >> 32 : icr >> 56,
-		.everyone = x2 ? X2APIC_EVERYONE : XAPIC_EVERYONE,
-		.logical = icr & ICR_LOGICAL,
-		.delivery = DELIVERY(icr),
-		.vector = icr,
-	};
 
 	if (is_void(icr))
 		return;
-	if (m.delivery <= DELIVER_LOWEST && m.vector < LAPIC_VECTOR_MIN)
+	if (DELIVERY(icr) <= DELIVER_LOWEST && (u8)icr < LAPIC_VECTOR_MIN) {
 		vlapic_error(from, ESR_SEND_VECTOR);
-	else
-		(void)send(from->vcpu->vm, &m);
-}
+		return;
+	}
+	if (DELIVERY(icr) == DELIVER_LOWEST) {
+		deliver_lowest(from);
+		return;
+	}
+	for (unsigned i = 0; i < vm->vcpus; i++) {
+		struct lapic *to = vm->vcpu[i]->lapic;
 
-bool vlapic_bus_send(const struct vm *vm, u8 dest, u32 word, bool level)
-{
-	struct vlapic_message m = {
-		.dest = dest,
-		.everyone = XAPIC_EVERYONE,
-		.logical = word & ICR_LOGICAL,
-		.delivery = DELIVERY(word),
-		.vector = word,
-		.level = level,
-	};
-
-	/* A device's INIT would be one more way to a dead vCPU, no use. */
-	if (m.delivery > DELIVER_LOWEST && m.delivery != DELIVER_NMI)
-		return false;
-	return send(vm, &m);
+		if (is_target(from, to) && vlapic_enabled(to))
+			deliver(vm->vcpu[i], DELIVERY(icr), icr, false);
+	}
 }
 
 /* x2APIC's SELF IPI: a fixed one, by one write (11.12.11). */
@@ -177,4 +154,25 @@ void vlapic_send_self(struct lapic *lapic, u8 vector)
 		vlapic_error(lapic, ESR_SEND_VECTOR);
 	else
 		vlapic_raise(lapic->vcpu, vector, false);
+}
+
+/* Messages have eight bits of destination, in either mode (11.11.1). */
+void vlapic_deliver(struct vm *vm, const struct vlapic_message *m)
+{
+	struct vcpu *best = NULL;
+
+	if (m->delivery == DELIVER_STARTUP)
+		return; /* reserved there */
+	for (unsigned i = 0; i < vm->vcpus; i++) {
+		struct vcpu *vcpu = vm->vcpu[i];
+
+		if (!is_meant(vcpu->lapic, m, XAPIC_EVERYONE))
+			continue;
+		if (m->delivery == DELIVER_LOWEST)
+			best = less_busy(best, vcpu);
+		else if (vlapic_enabled(vcpu->lapic))
+			deliver(vcpu, m->delivery, m->vector, m->level);
+	}
+	if (best)
+		vlapic_raise(best, m->vector, m->level);
 }

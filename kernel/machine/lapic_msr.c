@@ -34,9 +34,6 @@ static err_t write_base(struct vcpu *vcpu, u64 value)
 		vlapic_init(vcpu);
 	SHARED_SET(lapic->base,
 		   LAPIC_ADDRESS | to | (lapic->base & APIC_BASE_BSP));
-	/* Without it the PIC's interrupts come directly. */
-	if (!to != !from)
-		vcpu_request(vcpu, REQUEST_INTERRUPT);
 	return E_OK;
 }
 

@@ -1,14 +1,11 @@
 #include "machine/pc.h"
 
 #include "lib/string.h"
-#include "machine/clock.h"
+#include "machine/chipset.h"
 #include "machine/irq.h"
 #include "machine/lapic.h"
 #include "machine/load.h"
-#include "machine/pit.h"
-#include "machine/pm.h"
 #include "machine/ports.h"
-#include "machine/rtc.h"
 #include "machine/uart.h"
 #include "vm/vm.h"
 
@@ -17,10 +14,7 @@ static void pc_destroy(struct vm *vm)
 	for (unsigned i = 0; i < vm->vcpus; i++)
 		vlapic_destroy(vm->vcpu[i]);
 	uart_destroy(vm);
-	pm_destroy(vm);
-	rtc_destroy(vm);
-	pit_destroy(vm);
-	irq_destroy(vm);
+	chipset_destroy(vm);
 	memset(&vm->ports, 0, sizeof(vm->ports));
 	memset(&vm->mmio, 0, sizeof(vm->mmio));
 }
@@ -34,6 +28,7 @@ static err_t create_lapics(struct vm *vm)
 			return err;
 		vlapic_reset(vm->vcpu[i]);
 	}
+	vlapic_virtual_wire(vm->vcpu[0]);
 	return bus_add(&vm->mmio, "lapic", LAPIC_ADDRESS, LAPIC_SIZE,
 		       &vlapic_bus_ops, vm);
 }
@@ -41,46 +36,18 @@ static err_t create_lapics(struct vm *vm)
 /* What is there when this fails is pc_destroy()'s. */
 static err_t pc_create(struct vm *vm)
 {
-	static err_t (*const create[])(struct vm *) = {
-		irq_create, create_lapics, pit_create,	rtc_create,
-		pm_create,  uart_create,   ports_create,
-	};
-	err_t err = E_OK;
+	err_t err = create_lapics(vm);
 
-	vm->clock = vm->clock_due = 0;
-	for (unsigned i = 0; !err && i < ARRAY_LEN(create); i++)
-		err = create[i](vm);
 	if (!err)
-		vlapic_virtual_wire(vm->vcpu[0]);
+		err = chipset_create(vm);
+	if (!err)
+		err = uart_create(vm);
+	if (!err)
+		err = ports_create(vm);
 	return err;
 }
 
-/* All that waits for a time: the first vCPU looks after the whole VM's. */
-static u64 poll_chips(struct vm *vm, u64 tsc)
-{
-	u64 due = __atomic_load_n(&vm->clock_due, __ATOMIC_SEQ_CST), ns;
-
-	if (due > tsc)
-		return due;
-	spin_lock(&vm->lock);
-	ns = clock_at(vm, tsc);
-	due = pit_poll(vm->pit, ns);
-	due = MIN(due, rtc_poll(vm->rtc, ns));
-	due = MIN(due, pm_poll(vm->pm, ns));
-	due = clock_to_tsc(vm, due);
-	__atomic_store_n(&vm->clock_due, due, __ATOMIC_SEQ_CST);
-	spin_unlock(&vm->lock);
-	return due;
-}
-
-static u64 pc_poll(struct vcpu *vcpu, u64 tsc)
-{
-	u64 due = vlapic_poll(vcpu, tsc);
-
-	return vcpu->id ? due : MIN(due, poll_chips(vcpu->vm, tsc));
-}
-
-/* Nothing here works on the first CPU yet. */
+/* Nothing here works on its own yet. */
 static bool pc_serve(struct vm *vm)
 {
 	return false;
@@ -89,18 +56,44 @@ static bool pc_serve(struct vm *vm)
 static void pc_typed(struct vm *vm)
 {
 	spin_lock(&vm->lock);
-	uart_typed(vm->uart);
+	uart_interrupt(vm->uart);
 	spin_unlock(&vm->lock);
+}
+
+/* The chipset's timers are the first processor's to look after. */
+static u64 pc_poll(struct vcpu *vcpu, u64 tsc)
+{
+	u64 next = vlapic_poll(vcpu, tsc);
+
+	return vcpu->id ? next : MIN(next, chipset_poll(vcpu->vm, tsc));
+}
+
+static err_t pc_rdmsr(struct vcpu *vcpu, u32 msr, u64 *value)
+{
+	err_t err = vlapic_rdmsr(vcpu, msr, value);
+
+	return err == E_NOTFOUND ? kvmclock_rdmsr(vcpu, msr, value) : err;
+}
+
+static err_t pc_wrmsr(struct vcpu *vcpu, u32 msr, u64 value)
+{
+	err_t err = vlapic_wrmsr(vcpu, msr, value);
+
+	return err == E_NOTFOUND ? kvmclock_wrmsr(vcpu, msr, value) : err;
 }
 
 void pc_dump(const struct vm *vm)
 {
-	for (unsigned i = 0; i < vm->vcpus; i++)
+	for (unsigned i = 0; i < vm->vcpus; i++) {
 		device_dump(&vlapic_description, i, vm->vcpu[i]->lapic);
-	irq_dump(vm);
-	device_dump(&pit_description, 0, vm->pit);
-	device_dump(&rtc_description, 0, vm->rtc);
-	device_dump(&pm_description, 0, vm->pm);
+		device_dump(&kvmclock_description, i,
+			    &vm->chipset->kvmclock[i]);
+	}
+	device_dump(&pic_description, 0, &vm->chipset->pic);
+	device_dump(&ioapic_description, 0, &vm->chipset->ioapic);
+	device_dump(&pit_description, 0, &vm->chipset->pit);
+	device_dump(&rtc_description, 0, &vm->chipset->rtc);
+	device_dump(&pm_description, 0, &vm->chipset->pm);
 	device_dump(&uart_description, 0, vm->uart);
 }
 
@@ -116,6 +109,7 @@ const struct machine pc_machine = {
 	.poll = pc_poll,
 	.cr8_read = vlapic_cr8_read,
 	.cr8_write = vlapic_cr8_write,
-	.rdmsr = vlapic_rdmsr,
-	.wrmsr = vlapic_wrmsr,
+	.tsc_moved = kvmclock_update,
+	.rdmsr = pc_rdmsr,
+	.wrmsr = pc_wrmsr,
 };

@@ -1,7 +1,6 @@
 /*
- * The PC that a guest sees, put together: local APICs, I/O APIC, PICs, PIT, RTC,
- * ACPI's fixed hardware and tables, a UART, the single ports of ports.h, and the
- * loaders. No firmware.
+ * The PC that a guest sees: local APICs, the chipset, a UART, the single ports
+ * of ports.h, and the loaders. No firmware.
  */
 #ifndef MACHINE_PC_H
 #define MACHINE_PC_H

@@ -2,322 +2,290 @@
 
 #include "lib/string.h"
 
-#define ICW1	    0x10 /* tells it from OCW2 and OCW3 */
-#define ICW1_ICW4   0x01
-#define ICW1_SINGLE 0x02
-#define ICW4_AEOI   0x02
-#define ICW4_SFNM   0x10 /* special fully nested mode */
+#define CASCADE 2
 
-#define OCW3		 0x08
-#define OCW3_READ_ISR	 0x01
-#define OCW3_READ	 0x02
-#define OCW3_POLL	 0x04
-#define OCW3_MASK	 0x20
-#define OCW3_ENABLE_MASK 0x40
+/* First words written to the command port. */
+#define ICW1	   0x10
+#define ICW1_ICW4  0x01
+#define ICW1_ALONE 0x02
+#define ICW4_AEOI  0x02
+#define ICW4_SFNM  0x10
+#define OCW3	   0x08
+#define OCW3_POLL  0x04
+#define OCW3_READ  0x02 /* with bit 0: which register */
+#define OCW3_ESMM  0x40
+#define OCW3_SMM   0x20
 
-/* OCW2's upper three bits. */
-enum {
-	OCW2_ROTATE_CLEAR = 0,
-	OCW2_EOI = 1,
-	OCW2_EOI_SPECIFIC = 3,
-	OCW2_ROTATE_SET = 4,
-	OCW2_ROTATE_EOI = 5,
-	OCW2_SET_PRIORITY = 6,
-	OCW2_ROTATE_SPECIFIC = 7
-};
+/* Lines that cannot be level triggered: timer, keyboard, cascade; RTC, FPU. */
+static const u8 level_possible[2] = {0xf8, 0xde};
 
-/* Timer, keyboard, cascade; RTC, coprocessor: always by edge on a PC. */
-static const u8 elcr_writable[2] = {0xf8, 0xde};
+#define CHIP(which, member) \
+	DEVICE_FIELD_AS(#which "." #member, struct pic, chip[which].member)
+#define CHIP_FIELDS(which)                                                \
+	CHIP(which, irr), CHIP(which, isr), CHIP(which, imr),             \
+		CHIP(which, lines), CHIP(which, levels),                  \
+		CHIP(which, base), CHIP(which, lowest),                   \
+		CHIP(which, init), CHIP(which, wants_icw4),               \
+		CHIP(which, auto_eoi), CHIP(which, auto_rotate),          \
+		CHIP(which, fully_nested), CHIP(which, special_mask),     \
+		CHIP(which, read_isr), CHIP(which, poll)
 
-static const struct device_field fields[] = {
-	DEVICE_FIELD(struct pic, chip[0].lines, 1, 1),
-	DEVICE_FIELD(struct pic, chip[0].irr, 1, 1),
-	DEVICE_FIELD(struct pic, chip[0].imr, 1, 1),
-	DEVICE_FIELD(struct pic, chip[0].isr, 1, 1),
-	DEVICE_FIELD(struct pic, chip[0].elcr, 1, 1),
-	DEVICE_FIELD(struct pic, chip[0].base, 1, 1),
-	DEVICE_FIELD(struct pic, chip[0].lowest, 1, 1),
-	DEVICE_FIELD(struct pic, chip[0].icw, 1, 1),
-	DEVICE_FIELD(struct pic, chip[0].icw4, 1, 1),
-	DEVICE_FIELD(struct pic, chip[0].ocw3, 1, 1),
-	DEVICE_FIELD(struct pic, chip[0].rotate, 1, 1),
-	DEVICE_FIELD(struct pic, chip[1].lines, 1, 1),
-	DEVICE_FIELD(struct pic, chip[1].irr, 1, 1),
-	DEVICE_FIELD(struct pic, chip[1].imr, 1, 1),
-	DEVICE_FIELD(struct pic, chip[1].isr, 1, 1),
-	DEVICE_FIELD(struct pic, chip[1].elcr, 1, 1),
-	DEVICE_FIELD(struct pic, chip[1].base, 1, 1),
-	DEVICE_FIELD(struct pic, chip[1].lowest, 1, 1),
-	DEVICE_FIELD(struct pic, chip[1].icw, 1, 1),
-	DEVICE_FIELD(struct pic, chip[1].icw4, 1, 1),
-	DEVICE_FIELD(struct pic, chip[1].ocw3, 1, 1),
-	DEVICE_FIELD(struct pic, chip[1].rotate, 1, 1),
-};
+static const struct device_field fields[] = {CHIP_FIELDS(0), CHIP_FIELDS(1)};
 
-const struct device_description vpic_description = {"pic", 1, ARRAY_LEN(fields),
+const struct device_description pic_description = {"pic", 1, ARRAY_LEN(fields),
 						   fields};
 
-/* --- priorities */
+/* --- priorities: the line after the lowest is the highest */
 
-/* The input in the mask that goes first, or -1. */
-static int first_of(const struct pic_chip *chip, u8 mask)
+/* How far down a line is: 0 is the highest. */
+static unsigned rank(const struct pic_chip *chip, unsigned line)
 {
-	for (unsigned i = 1; i <= 8; i++) {
-		unsigned irq = (chip->lowest + i) & 7;
+	return (line - chip->lowest - 1) & 7;
+}
 
-		if (mask & BIT(irq))
-			return irq;
-	}
+/* The most urgent of these lines, -1: none. */
+static int highest(const struct pic_chip *chip, u8 lines)
+{
+	for (unsigned i = 1; i <= 8; i++)
+		if (lines & BIT((chip->lowest + i) & 7))
+			return (chip->lowest + i) & 7;
 	return -1;
 }
 
-/* 0 is the most urgent; 8 is what no input has. */
-static unsigned rank(const struct pic_chip *chip, int irq)
-{
-	return irq < 0 ? 8 : (irq - chip->lowest - 1) & 7;
-}
-
-/* What the chip asks for now, or -1. */
-static int request(const struct pic *pic, unsigned which)
+/*
+ * The line to be served now. What is in service holds back its equals and
+ * those below; special mask: only itself; fully nested: the cascade not even
+ * itself, for what is more urgent within the slave.
+ */
+static int wanted(const struct pic *pic, unsigned which)
 {
 	const struct pic_chip *chip = &pic->chip[which];
-	u8 busy = chip->isr;
-	int irq = first_of(chip, chip->irr & ~chip->imr);
+	u8 serving = chip->isr;
+	int line = highest(chip, chip->irr & ~chip->imr), busy;
 
-	if (chip->icw)
+	if (chip->special_mask)
+		serving &= ~chip->imr;
+	if (!which && chip->fully_nested)
+		serving &= ~BIT(CASCADE);
+	busy = highest(chip, serving);
+	if (line < 0 || (busy >= 0 && rank(chip, busy) <= rank(chip, line)))
 		return -1;
-	if (chip->ocw3 & OCW3_MASK)
-		busy &= ~chip->imr;
-	/* The slave's more urgent ones may interrupt its less urgent ones. */
-	if (which == 0 && (chip->icw4 & ICW4_SFNM))
-		busy &= ~BIT(PIC_CASCADE);
-	return rank(chip, irq) < rank(chip, first_of(chip, busy)) ? irq : -1;
+	return line;
 }
 
-/*
- * The cascade is by level: the slave takes its request back while it is served
- * and may repeat it at once, which its pulses on the wire come to.
- */
-static void update(struct pic *pic)
+/* --- lines */
+
+static void set_line(struct pic_chip *chip, unsigned line, bool high)
+{
+	u8 bit = BIT(line), old = chip->lines;
+
+	chip->lines = high ? old | bit : old & ~bit;
+	if (chip->levels & bit)
+		chip->irr = high ? chip->irr | bit : chip->irr & ~bit;
+	else if (high && !(old & bit))
+		chip->irr |= bit;
+}
+
+/* The slave's output is a line of the master, and follows what it wants. */
+static void cascade(struct pic *pic)
 {
 	struct pic_chip *master = &pic->chip[0];
 
-	if (request(pic, 1) >= 0)
-		master->irr |= BIT(PIC_CASCADE);
+	if (wanted(pic, 1) >= 0)
+		master->irr |= BIT(CASCADE);
 	else
-		master->irr &= ~BIT(PIC_CASCADE);
-	__atomic_store_n(&pic->output, request(pic, 0) >= 0, __ATOMIC_SEQ_CST);
+		master->irr &= ~BIT(CASCADE);
 }
 
-void vpic_line(struct pic *pic, unsigned irq, bool high)
+void pic_line(struct pic *pic, unsigned line, bool high)
 {
-	struct pic_chip *chip = &pic->chip[irq / 8];
-	u8 bit = BIT(irq % 8);
-	bool edge = high && !(chip->lines & bit);
-
-	if (irq == PIC_CASCADE)
-		return;
-	if (!high) {
-		/* A request must last until it is acknowledged. */
-		chip->lines &= ~bit;
-		chip->irr &= ~bit;
-	} else {
-		chip->lines |= bit;
-		if (edge || (chip->elcr & bit))
-			chip->irr |= bit;
-	}
-	update(pic);
+	set_line(&pic->chip[line >> 3], line & 7, high);
+	cascade(pic);
 }
 
-/* --- the processor's side */
+int pic_pending(const struct pic *pic)
+{
+	int line = wanted(pic, 0), inner;
+
+	if (line != CASCADE)
+		return line < 0 ? -1 : pic->chip[0].base + line;
+	inner = wanted(pic, 1);
+	return pic->chip[1].base + (inner < 0 ? 7 : inner);
+}
+
+/* --- acknowledging and ending */
+
+static void rotate_to(struct pic_chip *chip, unsigned line)
+{
+	chip->lowest = line;
+}
+
+static void acknowledge(struct pic_chip *chip, unsigned line)
+{
+	u8 bit = BIT(line);
+
+	if (!(chip->levels & bit))
+		chip->irr &= ~bit;
+	if (!chip->auto_eoi)
+		chip->isr |= bit;
+	else if (chip->auto_rotate)
+		rotate_to(chip, line);
+}
 
 /*
- * The data sheet's spurious interrupts (a request that ends before it is
- * acknowledged is input 7's) do not happen: what is offered is taken back when
- * its request ends, or has been taken just before.
+ * By the vector, since what was offered is what has been taken, whatever has
+ * happened to the lines in between.
  */
-int vpic_vector(struct pic *pic)
+void pic_taken(struct pic *pic, u8 vector)
 {
-	int irq = request(pic, 0);
-
-	if (irq < 0)
-		return -1;
-	pic->offered = irq;
-	if (irq != PIC_CASCADE)
-		return pic->chip[0].base + irq;
-	irq = request(pic, 1);
-	pic->offered = 8 + irq;
-	return pic->chip[1].base + irq;
-}
-
-static void serve(struct pic_chip *chip, unsigned irq)
-{
-	u8 bit = BIT(irq);
-
-	if (!(chip->elcr & bit))
-		chip->irr &= ~bit;
-	if (!(chip->icw4 & ICW4_AEOI))
-		chip->isr |= bit;
-	else if (chip->rotate)
-		chip->lowest = irq;
-}
-
-void vpic_acknowledge(struct pic *pic)
-{
-	if (pic->offered >= 8)
-		serve(&pic->chip[1], pic->offered - 8);
-	serve(&pic->chip[0], pic->offered < 8 ? pic->offered : PIC_CASCADE);
-	update(pic);
-}
-
-/* --- the ports */
-
-static void begin(struct pic_chip *chip, u8 icw1)
-{
-	/* Only edges are forgotten (data sheet, ICW1); levels stand. */
-	chip->irr = chip->lines & chip->elcr;
-	chip->imr = chip->isr = chip->ocw3 = chip->rotate = 0;
-	chip->lowest = 7;
-	chip->icw4 = icw1;
-	chip->icw = 2;
-}
-
-static void go_on(struct pic_chip *chip, u8 value)
-{
-	u8 icw1 = chip->icw4;
-
-	switch (chip->icw) {
-	case 2:
-		chip->base = value & 0xf8;
-		chip->icw = icw1 & ICW1_SINGLE ? 4 : 3;
-		break;
-	case 3: /* which input the slave is at: it cannot be rewired */
-		chip->icw = 4;
-		break;
-	default:
-		chip->icw4 = value;
-		chip->icw = 0;
-		return;
+	if (pic_pending(pic) == vector ? wanted(pic, 0) != CASCADE
+				       : (vector & 0xf8) == pic->chip[0].base) {
+		acknowledge(&pic->chip[0], vector & 7);
+	} else {
+		acknowledge(&pic->chip[0], CASCADE);
+		acknowledge(&pic->chip[1], vector & 7);
 	}
-	if (chip->icw == 4 && !(icw1 & ICW1_ICW4))
-		chip->icw = chip->icw4 = 0;
+	cascade(pic);
 }
 
-/* Masked ones that special mask mode lets through are not ended. */
-static int end_of_interrupt(struct pic_chip *chip)
+static void end(struct pic_chip *chip, int line, bool rotate)
 {
-	u8 busy = chip->isr;
-	int irq;
-
-	if (chip->ocw3 & OCW3_MASK)
-		busy &= ~chip->imr;
-	irq = first_of(chip, busy);
-	if (irq >= 0)
-		chip->isr &= ~BIT(irq);
-	return irq;
+	if (line < 0)
+		return;
+	chip->isr &= ~BIT(line);
+	if (rotate)
+		rotate_to(chip, line);
 }
 
+/* OCW2: R, SL, EOI in the upper bits. */
 static void write_ocw2(struct pic_chip *chip, u8 value)
 {
-	unsigned level = value & 7;
-	int irq;
+	bool rotate = value & 0x80, specific = value & 0x40;
+	u8 serving = chip->isr;
 
-	switch (value >> 5) {
-	case OCW2_EOI:
-		end_of_interrupt(chip);
-		break;
-	case OCW2_ROTATE_EOI:
-		irq = end_of_interrupt(chip);
-		if (irq >= 0)
-			chip->lowest = irq;
-		break;
-	case OCW2_ROTATE_SPECIFIC:
-		chip->lowest = level;
-		chip->isr &= ~BIT(level);
-		break;
-	case OCW2_EOI_SPECIFIC:
-		chip->isr &= ~BIT(level);
-		break;
-	case OCW2_SET_PRIORITY:
-		chip->lowest = level;
-		break;
-	case OCW2_ROTATE_SET:
-	case OCW2_ROTATE_CLEAR:
-		chip->rotate = value >> 5 == OCW2_ROTATE_SET;
-		break;
-	}
+	if (chip->special_mask)
+		serving &= ~chip->imr; /* a masked one is not the latest */
+	if (value & 0x20)
+		end(chip, specific ? value & 7 : highest(chip, serving),
+		    rotate);
+	else if (rotate && specific)
+		rotate_to(chip, value & 7);
+	else if (!specific)
+		chip->auto_rotate = rotate;
 }
 
 static void write_ocw3(struct pic_chip *chip, u8 value)
 {
-	u8 kept = chip->ocw3;
-
-	if (value & OCW3_ENABLE_MASK)
-		kept = (kept & ~OCW3_MASK) | (value & OCW3_MASK);
+	chip->poll = !!(value & OCW3_POLL);
 	if (value & OCW3_READ)
-		kept = (kept & ~OCW3_READ_ISR) | (value & OCW3_READ_ISR);
-	chip->ocw3 = (kept & ~OCW3_POLL) | (value & OCW3_POLL);
+		chip->read_isr = value & 1;
+	if (value & OCW3_ESMM)
+		chip->special_mask = !!(value & OCW3_SMM);
 }
 
-void vpic_write(struct pic *pic, unsigned which, unsigned reg, u8 value)
-{
-	struct pic_chip *chip = &pic->chip[which];
+/* --- initialization: ICW1 at the command port, the others at the data port */
 
-	if (reg == 0 && (value & ICW1))
-		begin(chip, value);
-	else if (reg == 0 && (value & OCW3))
-		write_ocw3(chip, value);
-	else if (reg == 0)
-		write_ocw2(chip, value);
-	else if (chip->icw)
-		go_on(chip, value);
-	else
+static void begin_init(struct pic_chip *chip, u8 value)
+{
+	u8 lines = chip->lines, levels = chip->levels;
+
+	memset(chip, 0, sizeof(*chip));
+	chip->lines = lines;
+	chip->levels = levels;
+	chip->irr = lines & levels; /* an edge must come anew */
+	chip->lowest = 7;
+	chip->init = 2;
+	chip->wants_icw4 = value & ICW1_ICW4;
+}
+
+static void write_data(struct pic_chip *chip, u8 value)
+{
+	switch (chip->init) {
+	case 0:
 		chip->imr = value;
-	update(pic);
+		break;
+	case 2:
+		chip->base = value & 0xf8;
+		chip->init = 3;
+		break;
+	case 3: /* who is where: it cannot be otherwise */
+		chip->init = chip->wants_icw4 ? 4 : 0;
+		break;
+	case 4:
+		chip->auto_eoi = !!(value & ICW4_AEOI);
+		chip->fully_nested = !!(value & ICW4_SFNM);
+		chip->init = 0;
+		break;
+	}
 }
 
-/* A poll is an acknowledgement by reading. */
-static u8 poll(struct pic *pic, unsigned which)
+static void write_command(struct pic_chip *chip, u8 value)
 {
-	int irq = request(pic, which);
-
-	pic->chip[which].ocw3 &= ~OCW3_POLL;
-	if (irq < 0)
-		return 0;
-	serve(&pic->chip[which], irq);
-	update(pic);
-	return 0x80 | irq;
+	if (value & ICW1)
+		begin_init(chip, value);
+	else if (value & OCW3)
+		write_ocw3(chip, value);
+	else
+		write_ocw2(chip, value);
 }
 
-u8 vpic_read(struct pic *pic, unsigned which, unsigned reg)
-{
-	const struct pic_chip *chip = &pic->chip[which];
+/* --- ports */
 
-	if (chip->ocw3 & OCW3_POLL)
-		return poll(pic, which);
-	if (reg == 1)
-		return chip->imr;
-	return chip->ocw3 & OCW3_READ_ISR ? chip->isr : chip->irr;
-}
-
-void vpic_write_elcr(struct pic *pic, unsigned which, u8 value)
+/* Poll: a read that acknowledges, in place of the processor. */
+static u8 read_poll(struct pic *pic, unsigned which)
 {
 	struct pic_chip *chip = &pic->chip[which];
-	u8 to_level;
+	int line = wanted(pic, which);
 
-	value &= elcr_writable[which];
-	to_level = value & ~chip->elcr;
-	chip->elcr = value;
-	chip->irr = (chip->irr & ~to_level) | (chip->lines & to_level);
-	update(pic);
+	chip->poll = 0;
+	if (line < 0)
+		return 0;
+	acknowledge(chip, line);
+	return 0x80 | line;
 }
 
-void vpic_reset(struct pic *pic)
+u8 pic_read(struct pic *pic, u16 port)
+{
+	unsigned which = port >= PIC_SLAVE;
+	const struct pic_chip *chip;
+	u8 value;
+
+	if ((port & ~1) == PIC_ELCR)
+		return pic->chip[port & 1].levels;
+	chip = &pic->chip[which];
+	if (chip->poll)
+		value = read_poll(pic, which);
+	else if (port & 1)
+		value = chip->imr;
+	else
+		value = chip->read_isr ? chip->isr : chip->irr;
+	cascade(pic);
+	return value;
+}
+
+void pic_write(struct pic *pic, u16 port, u8 value)
+{
+	struct pic_chip *chip = &pic->chip[port >= PIC_SLAVE];
+
+	if ((port & ~1) == PIC_ELCR)
+		pic->chip[port & 1].levels = value & level_possible[port & 1];
+	else if (port & 1)
+		write_data(chip, value);
+	else
+		write_command(chip, value);
+	cascade(pic);
+}
+
+/*
+ * As a PC's firmware leaves them: vectors 8 and 0x70, everything masked but the
+ * cascade.
+ */
+void pic_reset(struct pic *pic)
 {
 	memset(pic, 0, sizeof(*pic));
 	for (unsigned i = 0; i < 2; i++) {
-		pic->chip[i].imr = 0xff;
 		pic->chip[i].lowest = 7;
+		pic->chip[i].imr = i ? 0xff : 0xff & ~BIT(CASCADE);
 		pic->chip[i].base = i ? 0x70 : 0x08;
 	}
 }

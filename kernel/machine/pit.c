@@ -1,383 +1,353 @@
 #include "machine/pit.h"
 
-#include "machine/clock.h"
+#include "cpu/time.h"
+#include "lib/string.h"
+#include "machine/chipset.h"
 #include "machine/irq.h"
 #include "machine/layout.h"
-#include "mm/heap.h"
+#include "vm/vm.h"
 
-#define CONTROL	  3
-#define READ_BACK 3 /* in place of a channel */
+#define NEVER (~0ULL)
 
-/* Read-back command: cleared bits latch. */
-#define NO_COUNT  0x20
-#define NO_STATUS 0x10
+/* A faster channel 0 would leave nobody any time. */
+#define PERIOD_MIN 60 /* ticks: 50 us */
 
-#define STATUS_OUT  0x80
-#define STATUS_NULL 0x40 /* the count has not been loaded yet */
+/* The command (figure 7), and its read-back form (figure 11). */
+#define COMMAND	     3
+#define READ_BACK    3 /* in the place of the channel */
+#define NO_COUNT     0x20
+#define NO_STATUS    0x10
 
-#define SPEAKER_GATE	0x01
-#define SPEAKER_WRITE	0x0f
-#define SPEAKER_REFRESH 0x10
-#define SPEAKER_OUT	0x20
-#define REFRESH_NS	15085 /* between two memory refreshes of an AT */
+#define GATE_ON	      0x01 /* port 0x61 */
+#define GATE_KEPT     0x0e
+#define GATE_REFRESH  0x10
+#define GATE_OUT      0x20
+#define REFRESH_NS    15085
 
-/* Shorter periods are lengthened. */
-#define PERIOD_MIN (clock_ticks(CLOCK_PERIOD_MIN_NS, CLOCK_PIT_RATE) + 1)
-
-#define CHANNEL_FIELDS(n)                                               \
-	DEVICE_FIELD(struct pit, channel[n].start, 1, 1),               \
-		DEVICE_FIELD(struct pit, channel[n].held, 1, 1),        \
-		DEVICE_FIELD(struct pit, channel[n].count, 1, 1),       \
-		DEVICE_FIELD(struct pit, channel[n].latch, 1, 1),       \
-		DEVICE_FIELD(struct pit, channel[n].latched, 1, 1),     \
-		DEVICE_FIELD(struct pit, channel[n].status, 1, 1),      \
-		DEVICE_FIELD(struct pit, channel[n].status_latched, 1, 1), \
-		DEVICE_FIELD(struct pit, channel[n].access, 1, 1),      \
-		DEVICE_FIELD(struct pit, channel[n].mode, 1, 1),        \
-		DEVICE_FIELD(struct pit, channel[n].bcd, 1, 1),         \
-		DEVICE_FIELD(struct pit, channel[n].gate, 1, 1),        \
-		DEVICE_FIELD(struct pit, channel[n].loaded, 1, 1),      \
-		DEVICE_FIELD(struct pit, channel[n].started, 1, 1),     \
-		DEVICE_FIELD(struct pit, channel[n].low, 1, 1),         \
-		DEVICE_FIELD(struct pit, channel[n].write_high, 1, 1),  \
-		DEVICE_FIELD(struct pit, channel[n].read_high, 1, 1)
+#define CHANNEL(n, member) \
+	DEVICE_FIELD_AS(#n "." #member, struct pit, channel[n].member)
+#define CHANNEL_FIELDS(n)                                                   \
+	CHANNEL(n, started), CHANNEL(n, fired), CHANNEL(n, count),          \
+		CHANNEL(n, latched), CHANNEL(n, latch), CHANNEL(n, status), \
+		CHANNEL(n, status_latched), CHANNEL(n, mode),               \
+		CHANNEL(n, access), CHANNEL(n, bcd), CHANNEL(n, low),       \
+		CHANNEL(n, half_written), CHANNEL(n, half_read),            \
+		CHANNEL(n, gate), CHANNEL(n, loaded)
 
 static const struct device_field fields[] = {
-	CHANNEL_FIELDS(0),
-	CHANNEL_FIELDS(1),
-	CHANNEL_FIELDS(2),
-	DEVICE_FIELD(struct pit, due, 1, 1),
-	DEVICE_FIELD(struct pit, speaker, 1, 1),
-};
+	CHANNEL_FIELDS(0), CHANNEL_FIELDS(1), CHANNEL_FIELDS(2),
+	DEVICE_FIELD(struct pit, speaker, 1, 1)};
 
 const struct device_description pit_description = {"pit", 1, ARRAY_LEN(fields),
 						   fields};
 
-/* --- what a channel would be at a tick */
+/* --- the clock: whole seconds apart, so that nothing overflows */
 
-static bool triggered_by_gate(const struct pit_channel *ch)
+static u64 ticks_of(u64 ns)
 {
-	return ch->mode == 1 || ch->mode == 5;
+	return ns / NS_PER_S * PIT_HZ + ns % NS_PER_S * PIT_HZ / NS_PER_S;
 }
 
-static bool is_periodic(const struct pit_channel *ch)
+/* The first nanosecond of a tick. */
+static u64 ns_of(u64 ticks)
 {
-	return ch->mode == 2 || ch->mode == 3;
+	u64 rest = ticks % PIT_HZ;
+
+	return ticks / PIT_HZ * NS_PER_S +
+	       (rest * NS_PER_S + PIT_HZ - 1) / PIT_HZ;
 }
 
-static bool runs(const struct pit_channel *ch)
+/* --- what a channel shows */
+
+/* Modes 2 and 3 begin anew by themselves. */
+static bool is_periodic(const struct pit_channel *c)
 {
-	return ch->loaded && (ch->started || !triggered_by_gate(ch));
+	return c->mode == 2 || c->mode == 3;
 }
 
-static u64 elapsed(const struct pit_channel *ch, u64 tick)
+/* Ticks counted; a gate that is low holds modes 0 and 4 (and 2 and 3). */
+static u64 elapsed(const struct pit_channel *c, u64 now)
 {
-	return ch->held != CLOCK_NEVER ? ch->held : tick - ch->start;
+	return c->gate && c->loaded && now > c->started ? now - c->started : 0;
 }
 
-/* OUT (data sheet, mode definitions). */
-static bool out(const struct pit_channel *ch, u64 tick)
+static u16 current(const struct pit_channel *c, u64 now)
 {
-	u64 n = elapsed(ch, tick);
+	u64 done = elapsed(c, now);
 
-	if (!runs(ch))
-		return ch->mode != 0;
-	switch (ch->mode) {
-	case 0:
-	case 1:
-		return n >= ch->count;
+	switch (c->mode) {
 	case 2:
-		return ch->held != CLOCK_NEVER || n % ch->count != ch->count - 1;
-	case 3:
-		return ch->held != CLOCK_NEVER ||
-		       n % ch->count < (ch->count + 1) / 2;
+		return c->count - done % c->count;
+	case 3: /* twice as fast, twice in a period; always even */
+		return (c->count - 2 * done % c->count) & ~1;
 	default:
-		return n != ch->count;
+		return c->count - done; /* goes on through 0 */
 	}
 }
 
-static u16 to_bcd(unsigned n)
+static bool output(const struct pit_channel *c, u64 now)
+{
+	u64 done = elapsed(c, now);
+
+	switch (c->mode) {
+	case 0:
+		return c->loaded && done >= c->count;
+	case 1:
+		return !c->loaded || done >= c->count;
+	case 2:
+		return done % c->count != c->count - 1;
+	case 3:
+		return !c->gate || done % c->count < (c->count + 1) / 2;
+	default: /* low for one tick */
+		return done != c->count;
+	}
+}
+
+static u16 to_bcd(u16 n)
 {
 	return n % 10 | n / 10 % 10 << 4 | n / 100 % 10 << 8 |
 	       n / 1000 % 10 << 12;
 }
 
-static unsigned from_bcd(u16 n)
+static u16 from_bcd(u16 n)
 {
 	return (n & 15) + (n >> 4 & 15) * 10 + (n >> 8 & 15) * 100 +
 	       (n >> 12) * 1000;
 }
 
-static u16 count_now(const struct pit_channel *ch, u64 tick)
-{
-	u64 n = elapsed(ch, tick);
-	unsigned all = ch->bcd ? 10000 : 0x10000, count = ch->count;
+/* --- latching */
 
-	if (!runs(ch))
-		return ch->bcd ? to_bcd(count) : count;
-	if (ch->mode == 2) {
-		count -= n % ch->count;
-	} else if (ch->mode == 3) { /* down by two, twice a period */
-		n %= ch->count;
-		n -= n < (ch->count + 1) / 2 ? 0 : (ch->count + 1) / 2;
-		count = (ch->count & ~1u) - 2 * n;
-	} else { /* goes on below 0 */
-		count = (ch->count + all - n % all) % all;
-	}
-	return ch->bcd ? to_bcd(count) : count;
+static u16 shown_count(const struct pit_channel *c, u64 now)
+{
+	u16 count = current(c, now);
+
+	return c->bcd ? to_bcd(count) : count;
 }
 
-/* The first rising edge of OUT after the tick, not too soon after. */
-static u64 next_edge(const struct pit_channel *ch, u64 tick)
+/* Until it has been read, a latched count stays (3.5.2). */
+static void latch_count(struct pit_channel *c, u64 now)
 {
-	u64 n = elapsed(ch, tick);
-
-	if (!runs(ch) || triggered_by_gate(ch))
-		return CLOCK_NEVER;
-	if (is_periodic(ch)) {
-		if (ch->count < PERIOD_MIN)
-			n += PERIOD_MIN - ch->count;
-		return ch->start + (n / ch->count + 1) * ch->count;
-	}
-	if (ch->mode == 0)
-		return n < ch->count ? ch->start + ch->count : CLOCK_NEVER;
-	return n <= ch->count ? ch->start + ch->count + 1 : CLOCK_NEVER;
-}
-
-/* --- programming it */
-
-static void load(struct pit_channel *ch, u16 value, u64 tick)
-{
-	u32 count = ch->bcd ? from_bcd(value) : value;
-
-	ch->count = count ? count : ch->bcd ? 10000 : 0x10000;
-	ch->loaded = true;
-	if (triggered_by_gate(ch))
+	if (c->latch)
 		return;
-	ch->start = tick;
-	ch->held = ch->gate ? CLOCK_NEVER : 0;
+	c->latched = shown_count(c, now);
+	c->latch = c->access == 3 ? 2 : 1;
 }
 
-static void write_count(struct pit_channel *ch, u8 value, u64 tick)
+static void latch_status(struct pit_channel *c, u64 now)
 {
-	if (ch->access == 1) {
-		load(ch, value, tick);
-	} else if (ch->access == 2) {
-		load(ch, value << 8, tick);
-	} else if (ch->write_high) {
-		ch->write_high = false;
-		load(ch, ch->low | value << 8, tick);
-	} else {
-		ch->write_high = true;
-		ch->low = value;
-		if (ch->mode == 0) /* the first byte stops it */
-			ch->loaded = false;
-	}
-}
-
-static void latch_count(struct pit_channel *ch, u64 tick)
-{
-	if (ch->latched)
+	if (c->status_latched)
 		return;
-	ch->latch = count_now(ch, tick);
-	ch->latched = true;
+	c->status = (output(c, now) ? 0x80 : 0) | (c->loaded ? 0 : 0x40) |
+		    c->access << 4 | c->mode << 1 | c->bcd;
+	c->status_latched = 1;
 }
 
-static void latch_status(struct pit_channel *ch, u64 tick)
+static void read_back(struct pit *pit, u8 value, u64 now)
 {
-	if (ch->status_latched)
-		return;
-	ch->status = (out(ch, tick) ? STATUS_OUT : 0) |
-		     (ch->loaded ? 0 : STATUS_NULL) | ch->access << 4 |
-		     ch->mode << 1 | ch->bcd;
-	ch->status_latched = true;
-}
+	for (unsigned i = 0; i < PIT_CHANNELS; i++) {
+		struct pit_channel *c = &pit->channel[i];
 
-static void read_back(struct pit *pit, u8 command, u64 tick)
-{
-	for (unsigned i = 0; i < 3; i++) {
-		if (!(command & BIT(i + 1)))
+		if (!(value & 2 << i))
 			continue;
-		if (!(command & NO_COUNT))
-			latch_count(&pit->channel[i], tick);
-		if (!(command & NO_STATUS))
-			latch_status(&pit->channel[i], tick);
+		if (!(value & NO_COUNT))
+			latch_count(c, now);
+		if (!(value & NO_STATUS))
+			latch_status(c, now);
 	}
 }
 
-static void write_control(struct pit *pit, u8 value, u64 tick)
+static u8 half_of(const struct pit_channel *c, u16 count, bool second)
 {
-	struct pit_channel *ch = &pit->channel[value >> 6];
-	u8 access = value >> 4 & 3;
+	return c->access == 2 || second ? count >> 8 : count;
+}
+
+static u8 read_channel(struct pit_channel *c, u64 now)
+{
+	bool second;
+
+	if (c->status_latched) {
+		c->status_latched = 0;
+		return c->status;
+	}
+	if (c->latch) {
+		second = c->access == 3 && c->latch == 1;
+		c->latch--;
+		return half_of(c, c->latched, second);
+	}
+	second = c->half_read;
+	c->half_read = c->access == 3 && !second;
+	return half_of(c, shown_count(c, now), second);
+}
+
+/* --- programming */
+
+static void load(struct pit_channel *c, u16 value, u64 now)
+{
+	if (c->bcd)
+		value = from_bcd(value);
+	c->count = value ? value : c->bcd ? 10000 : 0x10000;
+	c->loaded = 1;
+	c->started = c->fired = now;
+}
+
+static void write_channel(struct pit_channel *c, u8 value, u64 now)
+{
+	if (c->access == 1) {
+		load(c, value, now);
+	} else if (c->access == 2) {
+		load(c, value << 8, now);
+	} else if (!c->half_written) {
+		c->low = value;
+		c->half_written = 1;
+	} else {
+		c->half_written = 0;
+		load(c, c->low | value << 8, now);
+	}
+}
+
+static void write_command(struct pit *pit, u8 value, u64 now)
+{
+	struct pit_channel *c = &pit->channel[value >> 6];
+	u8 access = value >> 4 & 3, mode = value >> 1 & 7;
 
 	if (value >> 6 == READ_BACK) {
-		read_back(pit, value, tick);
+		read_back(pit, value, now);
 		return;
 	}
 	if (!access) {
-		latch_count(ch, tick);
+		latch_count(c, now);
 		return;
 	}
-	ch->access = access;
-	ch->mode = value >> 1 & 7;
-	if (ch->mode > 5)
-		ch->mode -= 4;
-	ch->bcd = value & 1;
-	ch->loaded = ch->started = false;
-	ch->write_high = ch->read_high = ch->latched = false;
-	ch->status_latched = false;
-	ch->held = CLOCK_NEVER;
+	*c = (struct pit_channel){
+		.access = access,
+		.mode = mode > 5 ? mode - 4 : mode, /* 6 and 7 are 2 and 3 */
+		.bcd = value & 1,
+		.gate = c->gate,
+		.count = 0x10000,
+	};
 }
 
-static u8 read_count(struct pit_channel *ch, u64 tick)
+u8 pit_read(struct pit *pit, unsigned port, u64 ns)
 {
-	u16 value;
-
-	if (ch->status_latched) {
-		ch->status_latched = false;
-		return ch->status;
-	}
-	value = ch->latched ? ch->latch : count_now(ch, tick);
-	if (ch->access == 3 && !ch->read_high) {
-		ch->read_high = true;
-		return value;
-	}
-	ch->read_high = ch->latched = false;
-	return ch->access == 1 ? value : value >> 8;
+	return port == COMMAND ? 0xff
+			       : read_channel(&pit->channel[port],
+					      ticks_of(ns));
 }
 
-static void set_gate(struct pit_channel *ch, bool gate, u64 tick)
+void pit_write(struct pit *pit, unsigned port, u8 value, u64 ns)
 {
-	u64 n = elapsed(ch, tick);
+	if (port == COMMAND)
+		write_command(pit, value, ticks_of(ns));
+	else
+		write_channel(&pit->channel[port], value, ticks_of(ns));
+}
 
-	if (gate == ch->gate)
+u8 pit_gate_read(const struct pit *pit, u64 ns)
+{
+	const struct pit_channel *c = &pit->channel[2];
+
+	return (c->gate ? GATE_ON : 0) | pit->speaker |
+	       (ns / REFRESH_NS & 1 ? GATE_REFRESH : 0) |
+	       (output(c, ticks_of(ns)) ? GATE_OUT : 0);
+}
+
+/* Rising, the gate starts the count anew; only modes 0 and 4 go on. */
+void pit_gate_write(struct pit *pit, u8 value, u64 ns)
+{
+	struct pit_channel *c = &pit->channel[2];
+	bool on = value & GATE_ON;
+	u64 now = ticks_of(ns), done;
+
+	pit->speaker = value & GATE_KEPT;
+	if (on == c->gate)
 		return;
-	ch->gate = gate;
-	if (triggered_by_gate(ch)) {
-		if (gate && ch->loaded) {
-			ch->start = tick;
-			ch->started = true;
-		}
-	} else if (gate) {
-		/* Rate generators begin anew, the others go on. */
-		ch->start = tick - (is_periodic(ch) ? 0 : n);
-		ch->held = CLOCK_NEVER;
-	} else {
-		ch->held = n;
+	if (!on && (c->mode == 0 || c->mode == 4)) {
+		/* What is left is the count from which it will go on. */
+		done = elapsed(c, now);
+		c->count -= MIN(done, c->count - 1);
+	}
+	c->gate = on;
+	c->started = now;
+}
+
+/* --- channel 0's interrupt: each time its output rises */
+
+/* The tick of the next one after `fired`; NEVER: none comes. */
+static u64 next_rise(const struct pit_channel *c)
+{
+	u64 period = MAX(c->count, PERIOD_MIN), first = c->started + c->count;
+
+	if (!c->loaded)
+		return NEVER;
+	if (is_periodic(c))
+		return c->fired + period;
+	if (c->mode == 1 || c->mode == 5) /* nobody triggers it */
+		return NEVER;
+	return c->fired < first ? first : NEVER;
+}
+
+u64 pit_poll(struct vm *vm, u64 ns)
+{
+	struct pit_channel *c = &vm->chipset->pit.channel[0];
+	u64 now = ticks_of(ns), due = next_rise(c), period;
+
+	if (due <= now) {
+		period = MAX(c->count, PERIOD_MIN);
+		c->fired = due;
+		if (is_periodic(c))
+			c->fired += (now - due) / period * period;
+		irq_line(vm, GSI_TIMER, false);
+		irq_line(vm, GSI_TIMER, true);
+		due = next_rise(c);
+	}
+	return due == NEVER ? NEVER : ns_of(due);
+}
+
+void pit_reset(struct pit *pit)
+{
+	memset(pit, 0, sizeof(*pit));
+	for (unsigned i = 0; i < PIT_CHANNELS; i++) {
+		pit->channel[i].count = 0x10000;
+		pit->channel[i].access = 3;
+		pit->channel[i].gate = i != 2;
 	}
 }
 
-/* Channel 0 has been programmed: what its line will do is new. */
-static void reschedule(struct pit *pit, u64 tick)
-{
-	pit->due = next_edge(&pit->channel[0], tick);
-	irq_line(pit->vm, GSI_TIMER, out(&pit->channel[0], tick));
-	clock_changed(pit->vm);
-}
-
-/* Periods that nobody was there for are one interrupt. */
-u64 pit_poll(struct pit *pit, u64 ns)
-{
-	u64 tick = clock_ticks(ns, CLOCK_PIT_RATE);
-
-	if (pit->due <= tick) {
-		irq_line(pit->vm, GSI_TIMER, false);
-		irq_line(pit->vm, GSI_TIMER, true);
-		pit->due = next_edge(&pit->channel[0], tick);
-	}
-	return pit->due == CLOCK_NEVER
-		       ? CLOCK_NEVER
-		       : clock_tick_ns(pit->due, CLOCK_PIT_RATE);
-}
-
-/* --- the ports */
+/* --- on the bus */
 
 static u64 port_read(void *device, struct vcpu *vcpu, u64 offset, unsigned size)
 {
-	struct pit *pit = device;
-	u64 tick = clock_ticks(clock_now(vcpu), CLOCK_PIT_RATE), value = 0;
-
-	for (unsigned i = 0; i < size; i++) {
-		u8 byte = 0xff; /* the control word cannot be read */
-
-		if (offset + i < CONTROL)
-			byte = read_count(&pit->channel[offset + i], tick);
-		value |= (u64)byte << 8 * i;
-	}
-	return value;
+	return pit_read(device, offset, machine_ns(vcpu->vm));
 }
 
 static void port_write(void *device, struct vcpu *vcpu, u64 offset,
 		       unsigned size, u64 value)
 {
-	struct pit *pit = device;
-	u64 tick = clock_ticks(clock_now(vcpu), CLOCK_PIT_RATE);
-
-	for (unsigned i = 0; i < size; i++) {
-		u8 byte = value >> 8 * i;
-		unsigned reg = offset + i;
-
-		if (reg == CONTROL)
-			write_control(pit, byte, tick);
-		else
-			write_count(&pit->channel[reg], byte, tick);
-		if (reg == 0 || (reg == CONTROL && byte >> 6 == 0 && byte >> 4))
-			reschedule(pit, tick);
-	}
+	pit_write(device, offset, value, machine_ns(vcpu->vm));
+	chipset_moved(vcpu->vm);
 }
 
-static u64 speaker_read(void *device, struct vcpu *vcpu, u64 offset,
-			unsigned size)
+static u64 gate_read(void *device, struct vcpu *vcpu, u64 offset, unsigned size)
 {
-	struct pit *pit = device;
-	u64 ns = clock_now(vcpu);
-	u8 value = pit->speaker;
-
-	if (ns / REFRESH_NS & 1)
-		value |= SPEAKER_REFRESH;
-	if (out(&pit->channel[2], clock_ticks(ns, CLOCK_PIT_RATE)))
-		value |= SPEAKER_OUT;
-	return value;
+	return pit_gate_read(device, machine_ns(vcpu->vm));
 }
 
-static void speaker_write(void *device, struct vcpu *vcpu, u64 offset,
-			  unsigned size, u64 value)
+static void gate_write(void *device, struct vcpu *vcpu, u64 offset,
+		       unsigned size, u64 value)
 {
-	struct pit *pit = device;
-	u64 tick = clock_ticks(clock_now(vcpu), CLOCK_PIT_RATE);
-
-	pit->speaker = value & SPEAKER_WRITE;
-	set_gate(&pit->channel[2], value & SPEAKER_GATE, tick);
+	pit_gate_write(device, value, machine_ns(vcpu->vm));
 }
-
-static const struct bus_ops pit_ops = {port_read, port_write, NULL};
-static const struct bus_ops speaker_ops = {speaker_read, speaker_write, NULL};
 
 err_t pit_create(struct vm *vm)
 {
+	static const struct bus_ops ops = {.read = port_read,
+					   .write = port_write};
+	static const struct bus_ops gate = {.read = gate_read,
+					    .write = gate_write};
+	struct pit *pit = &vm->chipset->pit;
 	err_t err;
 
-	vm->pit = kzalloc(sizeof(*vm->pit));
-	if (!vm->pit)
-		return E_NOMEM;
-	vm->pit->vm = vm;
-	vm->pit->due = CLOCK_NEVER;
-	for (unsigned i = 0; i < 3; i++) {
-		vm->pit->channel[i].access = 3;
-		vm->pit->channel[i].count = 0x10000;
-		vm->pit->channel[i].held = CLOCK_NEVER;
-		vm->pit->channel[i].gate = i < 2;
-	}
-	err = bus_add(&vm->ports, "pit", PIT_PORT, PIT_PORTS, &pit_ops,
-		      vm->pit);
-	if (!err)
-		err = bus_add(&vm->ports, "speaker", PIT_SPEAKER_PORT, 1,
-			      &speaker_ops, vm->pit);
-	return err;
-}
-
-void pit_destroy(struct vm *vm)
-{
-	kfree(vm->pit);
-	vm->pit = NULL;
+	pit_reset(pit);
+	err = bus_add(&vm->ports, "pit", PIT_PORT, 4, &ops, pit);
+	return err ? err : bus_add(&vm->ports, "gate", PORT_GATE, 1, &gate, pit);
 }

@@ -1,145 +1,133 @@
 #include "machine/pm.h"
 
+#include "cpu/time.h"
 #include "lib/log.h"
-#include "machine/clock.h"
+#include "machine/chipset.h"
 #include "machine/irq.h"
 #include "machine/layout.h"
-#include "mm/heap.h"
+#include "vm/vm.h"
 
-#define PM_PORTS 12 /* from PORT_PM_EVENT on */
-#define CONTROL	 (PORT_PM_CONTROL - PORT_PM_EVENT)
-#define TIMER	 (PORT_PM_TIMER - PORT_PM_EVENT)
-
-/* Events (4.8.3.1); only the timer's can happen here. */
-#define EVENT_TIMER  BIT(0)
-#define ENABLE_VALID 0x0721
-
-/* Control (4.8.3.2). */
-#define CONTROL_SCI   BIT(0) /* ACPI mode: always */
-#define CONTROL_VALID 0x1c02
-#define SLEEP_TYPE(c) ((c) >> 10 & 7)
-#define SLEEP_ENABLE  BIT(13)
-
-/* The timer's event is a change of its upper bit. */
-#define CARRY_SHIFT 31
+/* PM1 status and enable (tables 4.11 and 4.12), control (4.13). */
+#define GLOBAL_LOCK  BIT(5)
+#define POWER_BUTTON BIT(8)
+#define RTC_ALARM    BIT(10) /* may be enabled; it comes by its own line only */
+#define EVENTS	     (GLOBAL_LOCK | POWER_BUTTON | RTC_ALARM)
+#define SCI_EN	     BIT(0)
+#define BM_RLD	     BIT(1)
+#define SLEEP_TYPE(control) ((control) >> 10 & 7)
+#define SLEEP_TYPE_BITS (7u << 10)
+#define SLEEP_EN     BIT(13)
 
 static const struct device_field fields[] = {
 	DEVICE_FIELD(struct pm, status, 1, 1),
 	DEVICE_FIELD(struct pm, enable, 1, 1),
 	DEVICE_FIELD(struct pm, control, 1, 1),
-	DEVICE_FIELD(struct pm, seen, 1, 1),
 };
 
 const struct device_description pm_description = {"pm", 1, ARRAY_LEN(fields),
 						  fields};
 
-static u64 carries(u64 ns)
+static void update_sci(struct vm *vm)
 {
-	return clock_ticks(ns, CLOCK_PM_RATE) >> CARRY_SHIFT;
+	const struct pm *pm = &vm->chipset->pm;
+
+	irq_line(vm, GSI_SCI, pm->status & pm->enable & EVENTS);
 }
 
-static void catch_up(struct pm *pm, u64 ns)
+void pm_press_button(struct vm *vm)
 {
-	if (carries(ns) != carries(pm->seen))
-		pm->status |= EVENT_TIMER;
-	pm->seen = ns;
-	irq_line(pm->vm, GSI_SCI, pm->status & pm->enable);
+	spin_lock(&vm->lock);
+	vm->chipset->pm.status |= POWER_BUTTON;
+	update_sci(vm);
+	spin_unlock(&vm->lock);
 }
 
-u64 pm_poll(struct pm *pm, u64 ns)
+/* --- registers: each of 16 bits, reached by byte, word or both at once */
+
+static u8 read_byte(const struct pm *pm, unsigned offset)
 {
-	catch_up(pm, ns);
-	if (!(pm->enable & EVENT_TIMER) || (pm->status & EVENT_TIMER))
-		return CLOCK_NEVER;
-	return clock_tick_ns((carries(ns) + 1) << CARRY_SHIFT, CLOCK_PM_RATE);
-}
+	const u16 reg[] = {pm->status, pm->enable, pm->control};
 
-/* --- the ports: one byte after the other, whatever the access */
-
-static u8 read_byte(const struct pm *pm, unsigned offset, u32 timer)
-{
-	unsigned shift = 8 * (offset & 1);
-
-	switch (offset) {
-	case 0 ... 1:
-		return pm->status >> shift;
-	case 2 ... 3:
-		return pm->enable >> shift;
-	case CONTROL ... CONTROL + 1:
-		return (pm->control | CONTROL_SCI) >> shift;
-	case TIMER ... TIMER + 3:
-		return timer >> 8 * (offset - TIMER);
-	}
-	return 0;
-}
-
-static u64 port_read(void *device, struct vcpu *vcpu, u64 offset, unsigned size)
-{
-	struct pm *pm = device;
-	u64 ns = clock_now(vcpu), value = 0;
-	u32 timer = clock_ticks(ns, CLOCK_PM_RATE);
-
-	catch_up(pm, ns);
-	for (unsigned i = 0; i < size; i++)
-		value |= (u64)read_byte(pm, offset + i, timer) << 8 * i;
-	return value;
-}
-
-static void set_byte(u16 *reg, unsigned offset, u8 value)
-{
-	unsigned shift = 8 * (offset & 1);
-
-	*reg = (*reg & ~(0xff << shift)) | value << shift;
+	return reg[offset / 2] >> (offset & 1 ? 8 : 0);
 }
 
 static void write_byte(struct pm *pm, unsigned offset, u8 value)
 {
-	switch (offset) {
-	case 0 ... 1: /* a written 1 clears */
-		pm->status &= ~(value << 8 * offset);
+	unsigned shift = offset & 1 ? 8 : 0;
+	u16 bits = (u16)value << shift, mask = 0xff << shift;
+
+	switch (offset / 2) {
+	case 0: /* written ones are cleared */
+		pm->status &= ~bits;
 		break;
-	case 2 ... 3:
-		set_byte(&pm->enable, offset, value);
-		pm->enable &= ENABLE_VALID;
+	case 1:
+		pm->enable = (pm->enable & ~mask) | (bits & EVENTS);
 		break;
-	case CONTROL ... CONTROL + 1:
-		set_byte(&pm->control, offset, value);
-		if ((pm->control & SLEEP_ENABLE) &&
-		    SLEEP_TYPE(pm->control) == PM_SLEEP_OFF) {
-			log_info("%s: powers off", pm->vm->config.name);
-			vm_end(pm->vm, 0);
-		}
-		pm->control &= CONTROL_VALID; /* SLP_EN is not kept */
+	case 2:
+		pm->control = (pm->control & ~mask) |
+			      (bits & (BM_RLD | SLEEP_TYPE_BITS | SLEEP_EN)) |
+			      SCI_EN;
 		break;
 	}
+}
+
+/* SLP_EN reads as zero; of the states there is only off. */
+static void sleep_if_asked(struct vm *vm)
+{
+	struct pm *pm = &vm->chipset->pm;
+
+	if (!(pm->control & SLEEP_EN))
+		return;
+	pm->control &= ~SLEEP_EN;
+	if (SLEEP_TYPE(pm->control) != PM_SLEEP_S5) {
+		log_warn("%s: asks for sleep type %u; there is only off",
+			 vm->config.name, SLEEP_TYPE(pm->control));
+		return;
+	}
+	log_info("%s: powered off", vm->config.name);
+	vm_end(vm, 0);
+}
+
+static u64 port_read(void *device, struct vcpu *vcpu, u64 offset, unsigned size)
+{
+	u64 value = 0;
+
+	for (unsigned i = 0; i < size; i++)
+		value |= (u64)read_byte(device, offset + i) << (8 * i);
+	return value;
 }
 
 static void port_write(void *device, struct vcpu *vcpu, u64 offset,
 		       unsigned size, u64 value)
 {
-	struct pm *pm = device;
-	u64 ns = clock_now(vcpu);
-
-	catch_up(pm, ns);
 	for (unsigned i = 0; i < size; i++)
-		write_byte(pm, offset + i, value >> 8 * i);
-	catch_up(pm, ns);
-	clock_changed(pm->vm);
+		write_byte(device, offset + i, value >> (8 * i));
+	update_sci(vcpu->vm);
+	sleep_if_asked(vcpu->vm);
 }
 
-static const struct bus_ops ops = {port_read, port_write, NULL};
+/* All 32 bits of it; whole seconds apart, so that nothing overflows. */
+static u64 timer_read(void *device, struct vcpu *vcpu, u64 offset,
+		      unsigned size)
+{
+	u64 ns = machine_ns(vcpu->vm);
+	u32 ticks = ns / NS_PER_S * PM_TIMER_HZ +
+		    ns % NS_PER_S * PM_TIMER_HZ / NS_PER_S;
+
+	return ticks >> (8 * offset);
+}
 
 err_t pm_create(struct vm *vm)
 {
-	vm->pm = kzalloc(sizeof(*vm->pm));
-	if (!vm->pm)
-		return E_NOMEM;
-	vm->pm->vm = vm;
-	return bus_add(&vm->ports, "pm", PORT_PM_EVENT, PM_PORTS, &ops, vm->pm);
-}
+	static const struct bus_ops ops = {.read = port_read,
+					   .write = port_write};
+	static const struct bus_ops timer = {.read = timer_read};
+	struct pm *pm = &vm->chipset->pm;
+	err_t err;
 
-void pm_destroy(struct vm *vm)
-{
-	kfree(vm->pm);
-	vm->pm = NULL;
+	*pm = (struct pm){.control = SCI_EN};
+	err = bus_add(&vm->ports, "pm", PORT_PM_EVENT, 6, &ops, pm);
+	return err ? err
+		   : bus_add(&vm->ports, "pm timer", PORT_PM_TIMER, 4, &timer,
+			     pm);
 }

@@ -1,7 +1,7 @@
 /*
- * ACPI's fixed hardware (ACPI 6.4, 4.8.3): PM1a event and control blocks and
- * the power-management timer. The machine is in ACPI mode from the start. S5
- * ends the VM with status 0. vm->lock guards it.
+ * ACPI's fixed hardware (ACPI 6.5, 4.8): the power button and the way to switch
+ * the machine off, and the power-management timer. There is no other mode to be
+ * switched from, so SCI_EN is always set (4.8.3.2.1).
  */
 #ifndef MACHINE_PM_H
 #define MACHINE_PM_H
@@ -10,23 +10,21 @@
 #include "lib/types.h"
 #include "machine/fields.h"
 
-struct vm;
-
-#define PM_SLEEP_OFF 5 /* SLP_TYP of \_S5 */
+#define PM_TIMER_HZ 3579545
+#define PM_SLEEP_S5 5 /* SLP_TYP for off, by our own DSDT's \_S5 */
 
 struct pm {
-	struct vm *vm;
-	u16 status, enable;
+	u16 status, enable; /* PM1 events */
 	u16 control;
-	u64 seen; /* the timer's carries up to this ns are in `status` */
 };
 
 extern const struct device_description pm_description;
 
-err_t pm_create(struct vm *vm);
-void pm_destroy(struct vm *vm);
+struct vm;
 
-/* Interrupts if it is time; the ns of the next time. */
-u64 pm_poll(struct pm *pm, u64 ns);
+err_t pm_create(struct vm *vm);
+
+/* The operator presses the power button; the guest may do something about it. */
+void pm_press_button(struct vm *vm);
 
 #endif

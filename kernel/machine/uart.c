@@ -165,7 +165,7 @@ bool uart_irq_level(struct uart *uart)
 	       (uart->mcr & (MCR_OUT2 | MCR_LOOP)) == MCR_OUT2;
 }
 
-void uart_typed(struct uart *uart)
+void uart_interrupt(struct uart *uart)
 {
 	irq_line(uart->vm, GSI_UART, uart_irq_level(uart));
 }
@@ -263,9 +263,6 @@ static void write_ier(struct uart *uart, u8 value)
 /* true: the byte goes out. */
 static bool write_data(struct uart *uart, u8 byte)
 {
-	/* Sending takes no time, but the line goes down for it: an edge. */
-	uart->thre_pending = 0;
-	uart_typed(uart);
 	uart->thre_pending = 1;
 	if (!(uart->mcr & MCR_LOOP))
 		return true;
@@ -336,7 +333,7 @@ static u64 port_read(void *device, struct vcpu *vcpu, u64 offset, unsigned size)
 
 	for (unsigned i = 0; i < size; i++)
 		value |= (u64)read_register(uart, offset + i) << (8 * i);
-	uart_typed(uart);
+	uart_interrupt(uart);
 	return value;
 }
 
@@ -351,7 +348,7 @@ static void port_write(void *device, struct vcpu *vcpu, u64 offset,
 		if (write_register(uart, offset + i, byte))
 			vm_console_write(uart->vm, &byte, 1);
 	}
-	irq_line(uart->vm, GSI_UART, uart_irq_level(uart));
+	uart_interrupt(uart);
 }
 
 static const struct bus_ops ops = {.read = port_read, .write = port_write};

@@ -34,10 +34,8 @@ err_t uart_create(struct vm *vm);
 void uart_destroy(struct vm *vm);
 void uart_reset(struct uart *uart);
 
-/* Its interrupt line, and what the controllers are told of it. */
+/* What its interrupt line should be, and setting it: something was typed. */
 bool uart_irq_level(struct uart *uart);
-
-/* The operator has typed: under vm->lock, from any CPU. */
-void uart_typed(struct uart *uart);
+void uart_interrupt(struct uart *uart);
 
 #endif

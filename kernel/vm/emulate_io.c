@@ -76,7 +76,7 @@ static unsigned elements_now(const struct string_op *op, u64 offset, u64 linear,
 			     bool stepping)
 {
 	u64 in_page = linear & PAGE_MASK, room;
-	unsigned size = op->io.size;
+	unsigned size = MAX(op->io.size, 1); /* by the hardware's word */
 
 	if (op->step > 0)
 		room = (PAGE_SIZE - in_page) / size;

@@ -61,9 +61,8 @@ static enum next_step handle_hypercall(struct vcpu *vcpu, struct vm_exit *exit)
 {
 	i64 answer = from_user(vcpu) ? HYPERCALL_FORBIDDEN : HYPERCALL_UNKNOWN;
 
-	vcpu->state.gpr[RAX] = vcpu->state.seg[CS].attr & SEG_L
-				       ? (u64)answer
-				       : (u32)answer;
+	vcpu->state.gpr[RAX] =
+		vcpu->state.seg[CS].attr & SEG_L ? (u64)answer : (u32)answer;
 	return NEXT_SKIP;
 }
 

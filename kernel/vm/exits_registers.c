@@ -12,8 +12,9 @@
 	 CR0_AM | CR0_NW | CR0_CD | CR0_PG)
 
 /*
- * PAE paging loads its four pointers at once (SDM vol. 3A 4.4.1): those that are
- * present must have no reserved bit. E_INVALID: #GP, and nothing has changed.
+ * PAE paging loads its four pointers at once (SDM vol. 3A 4.4.1): those that
+ * are present must have no reserved bit. E_INVALID: #GP, and nothing has
+ * changed.
  */
 static err_t load_pdptes(struct vcpu *vcpu, u64 cr0, u64 cr3, u64 cr4)
 {

@@ -13,6 +13,14 @@
 #define MAX_LEAF	  0xd
 #define MAX_EXTENDED_LEAF 0x80000008
 #define HYPERVISOR_LEAF	  0x40000000
+#define OWN_LEAF	  0x40000100
+
+/* Documentation/virt/kvm/x86/cpuid.rst of Linux's source. */
+#define KVM_FEATURES                                                       \
+	(BIT(0) /* its clock by MSRs 0x11, 0x12 */ |                       \
+	 BIT(1) /* no need to wait after port accesses */ |                \
+	 BIT(3) /* its clock by MSRs 0x4b564d00, 01 */ |                   \
+	 BIT(24) /* which all vCPUs may read alike */)
 
 struct state_limits model_limits;
 
@@ -27,7 +35,8 @@ struct state_limits model_limits;
 	(BIT(0) /* FPU */ | BIT(1) /* VME */ | BIT(2) /* DE */ |           \
 	 BIT(3) /* PSE */ | BIT(4) /* TSC */ | BIT(5) /* MSR */ |          \
 	 BIT(6) /* PAE */ | BIT(7) /* MCE */ | BIT(8) /* CX8 */ |          \
-	 BIT(9) /* APIC */ | BIT(11) /* SEP */ | BIT(13) /* PGE */ |       \
+	 BIT(9) /* APIC */ | BIT(11) /* SEP */ | BIT(12) /* MTRR */ |      \
+	 BIT(13) /* PGE */ |                                               \
 	 BIT(14) /* MCA */ | BIT(15) /* CMOV */ | BIT(16) /* PAT */ |      \
 	 BIT(17) /* PSE36 */ | BIT(19) /* CLFLUSH */ | BIT(23) /* MMX */ | \
 	 BIT(24) /* FXSR */ | BIT(25) /* SSE */ | BIT(26) /* SSE2 */)
@@ -72,11 +81,17 @@ static const struct leaf_rule rules[] = {
 	 {BIT(0) /* XSAVEOPT */ | BIT(2) /* XGETBV 1 */, 0, 0, 0},
 	 {0, 0, 0, 0}},
 	{0xd, 2, {ALL, ALL, ALL, 0}, {0, 0, 0, 0}},
-	/* "GodwitGodwit" */
+	/* "KVMKVMKVM": what guests know to make use of */
 	{HYPERVISOR_LEAF,
 	 0,
 	 {0, 0, 0, 0},
-	 {HYPERVISOR_LEAF, 0x77646f47, 0x6f477469, 0x74697764}},
+	 {HYPERVISOR_LEAF + 1, 0x4b4d564b, 0x564b4d56, 0x4d}},
+	{HYPERVISOR_LEAF + 1, 0, {0, 0, 0, 0}, {KVM_FEATURES, 0, 0, 0}},
+	/* "GodwitGodwit": and who it really is */
+	{OWN_LEAF,
+	 0,
+	 {0, 0, 0, 0},
+	 {OWN_LEAF, 0x77646f47, 0x6f477469, 0x74697764}},
 	{0x80000000, 0, {0, ALL, ALL, ALL}, {MAX_EXTENDED_LEAF, 0, 0, 0}},
 	{0x80000001, 0, {ALL, 0, EXT1_ECX, EXT1_EDX}, {0, 0, 0, 0}},
 	{0x80000002, 0, {ALL, ALL, ALL, ALL}, {0, 0, 0, 0}},

@@ -260,7 +260,7 @@ static const char *leaf_sizes(struct rig *rig)
 	static const u64 sizes[] = {KIB(4), MIB(2), GIB(1)};
 	const struct slpt_format *f = rig->vm->slpt.format;
 
-	for (unsigned i = 0; i <= f->max_level; i++) {
+	for (unsigned i = 0; i < ARRAY_LEN(sizes) && i <= f->max_level; i++) {
 		u64 alias = rig_alias(rig, sizes[i]);
 		struct slpt_leaf leaf = {0};
 
@@ -387,12 +387,11 @@ static const struct {
 	const char *name;
 	const char *(*run)(struct rig *rig); /* NULL: passed */
 } tests[] = {
-	{"host-cpu", host_cpu},
-	{"roundtrip", roundtrip},   {"entry", entry},
-	{"refusal", refusal},	    {"rights", rights},
-	{"delivery", delivery},	    {"dirty-bits", dirty_bits},
-	{"leaf-sizes", leaf_sizes}, {"ledger", ledger},
-	{"shootdown", shootdown},
+	{"host-cpu", host_cpu},	    {"roundtrip", roundtrip},
+	{"entry", entry},	    {"refusal", refusal},
+	{"rights", rights},	    {"delivery", delivery},
+	{"dirty-bits", dirty_bits}, {"leaf-sizes", leaf_sizes},
+	{"ledger", ledger},	    {"shootdown", shootdown},
 };
 
 static void run_one(unsigned i)

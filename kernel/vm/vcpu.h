@@ -34,7 +34,7 @@ struct exit_count {
 
 /*
  * Where the page of code that exited last is, and the guest's four page-table
- * entries that say so (see fetch_length()).
+ * entries that say so (see fetch.h).
  */
 struct code_cache {
 	u64 page; /* linear, in pages; ~0: nothing */

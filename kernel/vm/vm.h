@@ -20,7 +20,13 @@
 #define VM_VCPUS      8
 #define VM_MEMORY_MIN MIB(1)
 
-enum loader_kind { LOADER_AUTO, LOADER_MULTIBOOT, LOADER_FLAT };
+enum loader_kind {
+	LOADER_AUTO,
+	LOADER_MULTIBOOT,
+	LOADER_FLAT,
+	LOADER_LINUX,
+	LOADER_PVH
+};
 
 /* What the configuration file says of a VM. */
 struct vm_config {
@@ -33,6 +39,7 @@ struct vm_config {
 	char cmdline[VM_TEXT_MAX];
 	enum loader_kind loader;
 	bool autostart;
+	bool populate; /* all memory at the start, in pages up to 1 GiB */
 	int host_cpu; /* -1: spread */
 };
 
@@ -79,14 +86,8 @@ struct vm {
 	u64 started_ns, first_entry_ns;
 	bool wants_service; /* atomic: see vm_request_service() */
 
-	/* kernel/machine's */
-	u64 clock;     /* ns since tsc_base, as its chips have seen it */
-	u64 clock_due; /* atomic: host TSC at which a chip wants to be polled */
+	struct chipset *chipset;
 	struct uart *uart;
-	struct irq_chips *irq;
-	struct pit *pit;
-	struct rtc *rtc;
-	struct pm *pm;
 };
 
 #define VMS_MAX 64
@@ -124,6 +125,13 @@ bool vm_serve(void);
 err_t vm_build(struct vm *vm);
 err_t vm_build_bare(struct vm *vm); /* without devices and files */
 void vm_release(struct vm *vm);
+
+/*
+ * Zeroes and maps all memory now, in the largest pages; or the 2 MiB around
+ * gpa, which is RAM, when the guest gets there. The latter under tables_lock.
+ */
+err_t vm_populate(struct vm *vm);
+err_t vm_map_chunk(struct vm *vm, u64 gpa);
 
 const char *life_name(enum vm_life life);
 

@@ -5,10 +5,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cpu/calendar.h"
 #include "cpu/time.h"
-#include "cpu/wall.h"
 #include "files.h"
 #include "lib/log.h"
+#include "machine/acpi_tables.h"
 #include "machine/irq.h"
 #include "mm/heap.h"
 #include "mm/pages.h"
@@ -19,7 +20,6 @@ unsigned fake_log_lines;
 char fake_console_out[256];
 size_t fake_console_used;
 const char *fake_console_in = "";
-u64 fake_wall = 1709210096 * NS_PER_S; /* 2024-02-29 12:34:56, a Thursday */
 bool fake_ended;
 u32 fake_status;
 
@@ -28,11 +28,6 @@ u32 fake_status;
 u64 vcpu_tsc(const struct vcpu *vcpu)
 {
 	return fake_tsc + vcpu->tsc_offset;
-}
-
-u64 wall_ns(void)
-{
-	return fake_wall;
 }
 
 u64 tsc_to_ns(u64 ticks)
@@ -75,6 +70,44 @@ void vm_end(struct vm *vm, u32 status)
 	fake_status = status;
 }
 
+/* --- what else the machine has, unless a test links it --- */
+
+#define WEAK __attribute__((weak))
+
+u32 fake_lines;
+u64 fake_message_address;
+u32 fake_message_data;
+unsigned fake_messages;
+
+WEAK void irq_line(struct vm *vm, unsigned gsi, bool high)
+{
+	fake_lines = (fake_lines & ~BIT(gsi)) | (u32)high << gsi;
+}
+
+WEAK void irq_message(struct vm *vm, u64 address, u32 data)
+{
+	fake_message_address = address;
+	fake_message_data = data;
+	fake_messages++;
+}
+
+WEAK void irq_eoi(struct vm *vm, u8 vector)
+{
+}
+
+u64 tsc_khz = FAKE_TSC_HZ / 1000;
+
+WEAK u64 wall_clock_seconds(void)
+{
+	return 1000000000;
+}
+
+WEAK err_t acpi_tables(struct vm *vm, u64 *rsdp)
+{
+	*rsdp = 0;
+	return E_OK;
+}
+
 /* --- memory: "physical" addresses are pointers --- */
 
 u64 host_phys_offset;
@@ -94,11 +127,15 @@ void kfree(void *ptr)
 	free(ptr);
 }
 
-u64 page_alloc_zeroed(unsigned order)
+/* With what was there before. */
+u64 page_alloc(unsigned order)
 {
-	void *block = order > ORDER_2M ? NULL : calloc(1, PAGE_SIZE << order);
+	void *block = order > ORDER_2M ? NULL : malloc(PAGE_SIZE << order);
 
-	return block ? (u64)block - PHYS_OFFSET : 0;
+	if (!block)
+		return 0;
+	memset(block, 0xa5, PAGE_SIZE << order);
+	return (u64)block - PHYS_OFFSET;
 }
 
 void page_free(u64 phys, unsigned order)
@@ -149,11 +186,6 @@ void fake_files_forget(void)
 void vcpu_kick(struct vcpu *vcpu, u64 request)
 {
 	vcpu_request(vcpu, request);
-}
-
-/* Where there is a local APIC but no other controller. */
-__attribute__((weak)) void irq_eoi(struct vm *vm, u8 vector)
-{
 }
 
 u64 fake_requests(struct vcpu *vcpu)
