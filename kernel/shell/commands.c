@@ -248,7 +248,8 @@ bool command_waiting(void)
 	if (rdtsc() >= wait_end)
 		return false;
 	for (unsigned i = 0; i < vm_count; i++)
-		waiting |= vms[i]->life == VM_RUNNING;
+		waiting |= vms[i]->life == VM_RUNNING ||
+			   vms[i]->life == VM_RESTARTING;
 	return waiting;
 }
 

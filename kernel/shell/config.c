@@ -305,14 +305,17 @@ static const char *const log_words[] = {"debug", "info", "warn", "error", NULL};
 static const char *const idle_words[] = {"wait", "exit", NULL};
 static const char *const loader_words[] = {"auto",  "multiboot", "flat",
 					   "linux", "pvh",	 NULL};
+static const char *const reset_words[] = {"restart", "end", NULL};
 static const char *const flag_words[] = {"no", "yes", NULL};
 
 _Static_assert(LOG_DEBUG == 0 && LOG_ERROR == 3, "log_words' order");
 _Static_assert(ON_IDLE_WAIT == 0 && ON_IDLE_EXIT == 1, "idle_words' order");
+_Static_assert(ON_RESET_END == 1, "reset_words' order");
 _Static_assert(LOADER_AUTO == 0 && LOADER_PVH == 4, "loader_words' order");
 _Static_assert(sizeof(enum log_level) == sizeof(unsigned) &&
 		       sizeof(enum loader_kind) == sizeof(unsigned) &&
 		       sizeof(enum on_idle) == sizeof(unsigned) &&
+		       sizeof(enum on_reset) == sizeof(unsigned) &&
 		       sizeof(int) == sizeof(unsigned),
 	       "set_word and set_number write an unsigned");
 
@@ -339,6 +342,7 @@ static const struct key vm_keys[] = {
 	{"loader", set_word, VM(loader), .words = loader_words},
 	{"autostart", set_flag, VM(autostart), .words = flag_words},
 	{"populate", set_flag, VM(populate), .words = flag_words},
+	{"on-reset", set_word, VM(on_reset), .words = reset_words},
 	{"cpu", set_number, VM(host_cpu), .high = CONFIG_CPU_MAX},
 	{NULL},
 };

@@ -17,6 +17,7 @@
  *	cmdline = words
  *	loader = auto			# or multiboot, flat
  *	autostart = yes			# or no
+ *	on-reset = restart		# or end
  *	cpu = 1				# host CPU; left out: spread
  *
  *	[nic lan]			# a network device of the host
