@@ -89,6 +89,15 @@ OPERATOR_VMS = """
 kernel = guests/hello.elf
 memory = 16M
 autostart = no
+[vm reboot]
+kernel = guests/reboot.elf
+memory = 16M
+autostart = no
+[vm reboot-once]
+kernel = guests/reboot.elf
+memory = 16M
+autostart = no
+on-reset = end
 [vm clock]
 kernel = guests/clock.elf
 cmdline = ticks=100000 ms=20
