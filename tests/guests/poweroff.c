@@ -9,7 +9,7 @@ int guest_main(void)
 	int type = acpi_off_type();
 
 	if (!fadt || type < 0)
-		return 1;
+		return 2;
 	outw(GET(u32, fadt, FADT_PM_CONTROL), type << 10 | SLP_EN);
 	return 2; /* still here */
 }

@@ -9,7 +9,7 @@ int guest_main(void)
 	const u8 *fadt = acpi_table("FACP");
 
 	if (!fadt)
-		return 1;
+		return 2;
 	print("reboots\n");
 	outb(GET(u64, fadt, FADT_RESET), fadt[FADT_RESET_VALUE]);
 	return 2; /* still here */
