@@ -15,7 +15,7 @@
 #define BUFFERS_MIN   4
 #define BUFFER_BLOCK  MIB(2)
 #define BUFFER_ALIGN  64
-#define COPIES	      64
+#define COPIES	      256
 #define COPIES_MEMORY MIB(1)
 
 struct netdev *netdevs[NETDEVS_MAX];
@@ -329,6 +329,11 @@ err_t netdev_send_copy(struct netdev *dev, const struct net_piece *piece,
 	if (!err)
 		c->free_count--;
 	return err;
+}
+
+bool netdev_copy_room(const struct netdev *dev)
+{
+	return !dev->copies || dev->copies->free_count;
 }
 
 void netdev_sent(struct netdev *dev, void *cookie)

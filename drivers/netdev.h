@@ -108,6 +108,7 @@ void netdev_probe(const struct netdev_options *options, unsigned count);
  */
 err_t netdev_send_copy(struct netdev *dev, const struct net_piece *piece,
 		       unsigned count);
+bool netdev_copy_room(const struct netdev *dev); /* for one more */
 
 /* One round over all devices: how many frames came. */
 unsigned netdev_poll_all(void);

@@ -23,6 +23,8 @@
 #include "mm/paging.h"
 #include "files.h"
 #include "machine/pc.h"
+#include "net/switch.h"
+#include "net/uplink.h"
 #include "shell/config.h"
 #include "shell/shell.h"
 #include "vm/machine.h"
@@ -240,7 +242,9 @@ static u64 serve(void)
 
 	report_first_entry();
 	shell_poll();
-	if (vm_serve() || busy)
+	busy |= vm_serve();
+	switch_flush();
+	if (busy)
 		return 0;
 	if (config.on_idle == ON_IDLE_EXIT && !shell_scripted() &&
 	    !command_waiting())
@@ -282,6 +286,7 @@ void kernel_main(const struct boot_info *info)
 	machine = &pc_machine;
 	pci_init();
 	netdev_probe(config.nic, config.nics);
+	uplinks_attach();
 	log_info("%s: up in %lu us", config.name, now_ns() / NS_PER_US);
 	start_vms();
 	shell_init(config.name, config.run);

@@ -42,6 +42,9 @@ struct device_description {
 u64 device_field_get(const struct device_field *field, const void *device,
 		     unsigned index);
 
+void device_field_set(const struct device_field *field, void *device,
+		      unsigned index, u64 value);
+
 /* A line of the log per field: "lapic 0: tpr 20". */
 void device_dump(const struct device_description *description, unsigned id,
 		 const void *device);

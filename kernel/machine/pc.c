@@ -5,14 +5,17 @@
 #include "machine/irq.h"
 #include "machine/lapic.h"
 #include "machine/load.h"
+#include "machine/pci.h"
 #include "machine/ports.h"
 #include "machine/uart.h"
+#include "machine/virtio.h"
 #include "vm/vm.h"
 
 static void pc_destroy(struct vm *vm)
 {
 	for (unsigned i = 0; i < vm->vcpus; i++)
 		vlapic_destroy(vm->vcpu[i]);
+	pci_destroy(vm);
 	uart_destroy(vm);
 	chipset_destroy(vm);
 	memset(&vm->ports, 0, sizeof(vm->ports));
@@ -44,17 +47,23 @@ static err_t pc_create(struct vm *vm)
 		err = uart_create(vm);
 	if (!err)
 		err = ports_create(vm);
+	if (!err)
+		err = pci_create(vm);
+	if (!err)
+		err = virtio_rng_create(vm);
+	if (!err)
+		err = virtio_console_create(vm);
+	if (!err)
+		err = virtio_net_create(vm);
 	return err;
-}
-
-/* Nothing here works on its own yet. */
-static bool pc_serve(struct vm *vm)
-{
-	return false;
 }
 
 static void pc_typed(struct vm *vm)
 {
+	if (vm->config.console == CONSOLE_VIRTIO) {
+		vm_request_service(vm);
+		return;
+	}
 	spin_lock(&vm->lock);
 	uart_interrupt(vm->uart);
 	spin_unlock(&vm->lock);
@@ -101,7 +110,7 @@ const struct machine pc_machine = {
 	.create = pc_create,
 	.destroy = pc_destroy,
 	.load = load_guest,
-	.serve = pc_serve,
+	.serve = pci_serve,
 	.typed = pc_typed,
 	.init = vlapic_init,
 	.irq_pending = irq_pending,

@@ -1,6 +1,6 @@
 /*
  * The PC that a guest sees: local APICs, the chipset, a UART, the single ports
- * of ports.h, and the loaders. No firmware.
+ * of ports.h, PCI with virtio devices, and the loaders. No firmware.
  */
 #ifndef MACHINE_PC_H
 #define MACHINE_PC_H

@@ -107,10 +107,12 @@ static void rx_clear(struct uart *uart)
 	uart->rx_head = uart->rx_count = 0;
 }
 
-/* Takes what has been typed, as far as there is room; looped back: nothing. */
+/* Takes what has been typed for it, as far as there is room. */
 static void rx_fill(struct uart *uart)
 {
-	while (!(uart->mcr & MCR_LOOP) && uart->rx_count < rx_size(uart)) {
+	if ((uart->mcr & MCR_LOOP) || uart->vm->config.console != CONSOLE_UART)
+		return;
+	while (uart->rx_count < rx_size(uart)) {
 		int byte = vm_console_read(uart->vm);
 
 		if (byte < 0)
@@ -263,6 +265,9 @@ static void write_ier(struct uart *uart, u8 value)
 /* true: the byte goes out. */
 static bool write_data(struct uart *uart, u8 byte)
 {
+	/* Sending takes no time, but the line goes down for it: an edge. */
+	uart->thre_pending = 0;
+	uart_interrupt(uart);
 	uart->thre_pending = 1;
 	if (!(uart->mcr & MCR_LOOP))
 		return true;

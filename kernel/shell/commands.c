@@ -221,6 +221,8 @@ static const struct command commands[] = {
 	{"vm console", "NAME", "its console; Ctrl-] comes back", true,
 	 run_vm_console},
 	{"net list", "", "the host's network devices", false, run_net_list},
+	{"net switch", "", "its ports, whom it heard where", false,
+	 run_net_switch},
 	{"net bench", "WHAT,KEY=VALUE", "blast, ping or sink frames", false,
 	 run_net_bench},
 	{"exits", "[NAME]", "exits by reason, average cycles", false,

@@ -6,6 +6,9 @@ struct vm;
 
 void run_net_list(struct vm *vm, const char *argument);
 
+/* net_switch.c */
+void run_net_switch(struct vm *vm, const char *argument);
+
 /* net_bench.c */
 void run_net_bench(struct vm *vm, const char *argument);
 

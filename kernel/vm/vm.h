@@ -20,6 +20,8 @@
 #define VM_VCPUS      8
 #define VM_MEMORY_MIN MIB(1)
 
+/* Where what is typed for the VM goes. */
+enum console_kind { CONSOLE_UART, CONSOLE_VIRTIO };
 enum loader_kind {
 	LOADER_AUTO,
 	LOADER_MULTIBOOT,
@@ -40,6 +42,10 @@ struct vm_config {
 	unsigned modules;
 	char cmdline[VM_TEXT_MAX];
 	enum loader_kind loader;
+	enum console_kind console;
+	bool net;  /* a network card at the host's switch: */
+	u8 mac[6];
+	unsigned mtu;
 	bool autostart;
 	bool populate; /* all memory at the start, in pages up to 1 GiB */
 	enum on_reset on_reset;
@@ -93,6 +99,7 @@ struct vm {
 
 	struct chipset *chipset;
 	struct uart *uart;
+	struct pci_bus *pci;
 };
 
 #define VMS_MAX 64

@@ -197,8 +197,12 @@ static void test_uart_edge(void)
 	expect(inb(UART_IIR) & 1, "reading IIR does not end it");
 	look_on();
 	expect(fired == 1, "one edge, %u interrupts", fired);
-	outb(PORT_UART, '\n');
-	expect(wait_for(fired == 2), "sent: fired %u times", fired);
+	/* The second one while the first one's cause still stands. */
+	for (unsigned i = 2; i < 4; i++) {
+		outb(PORT_UART, '\n');
+		expect(wait_for(fired == i), "byte %u: fired %u times", i - 1,
+		       fired);
+	}
 	tear_down();
 }
 

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "cpu/calendar.h"
+#include "cpu/random.h"
 #include "cpu/time.h"
 #include "files.h"
 #include "lib/log.h"
@@ -13,6 +14,8 @@
 #include "machine/irq.h"
 #include "mm/heap.h"
 #include "mm/pages.h"
+
+#define WEAK __attribute__((weak))
 
 u64 fake_tsc = 1000000;
 char fake_log[256];
@@ -22,6 +25,8 @@ size_t fake_console_used;
 const char *fake_console_in = "";
 bool fake_ended;
 u32 fake_status;
+unsigned fake_requested;
+static u64 fake_seed = 1;
 
 /* --- time --- */
 
@@ -33,6 +38,11 @@ u64 vcpu_tsc(const struct vcpu *vcpu)
 u64 tsc_to_ns(u64 ticks)
 {
 	return (unsigned __int128)ticks * NS_PER_S / FAKE_TSC_HZ;
+}
+
+WEAK u64 now_ns(void)
+{
+	return tsc_to_ns(fake_tsc);
 }
 
 u64 ns_to_tsc(u64 ns)
@@ -64,6 +74,11 @@ int vm_console_read(struct vm *vm)
 	return *fake_console_in ? (u8)*fake_console_in++ : -1;
 }
 
+void vm_request_service(struct vm *vm)
+{
+	fake_requested++;
+}
+
 void vm_end(struct vm *vm, u32 status)
 {
 	fake_ended = true;
@@ -71,8 +86,6 @@ void vm_end(struct vm *vm, u32 status)
 }
 
 /* --- what else the machine has, unless a test links it --- */
-
-#define WEAK __attribute__((weak))
 
 u32 fake_lines;
 u64 fake_message_address;
@@ -226,6 +239,11 @@ void fake_vm_free(struct vm *vm)
 	for (unsigned i = 0; i < vm->vcpus; i++)
 		free(vm->vcpu[i]);
 	free(vm);
+}
+
+u64 random64(void)
+{
+	return fake_random(&fake_seed);
 }
 
 u64 fake_random(u64 *seed)

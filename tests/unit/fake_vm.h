@@ -24,6 +24,7 @@ extern const char *fake_console_in; /* what is left to be read */
 
 extern bool fake_ended;
 extern u32 fake_status;
+extern unsigned fake_requested; /* vm_request_service() */
 
 /* Levels of interrupt lines by GSI; the newest message, and how many. */
 extern u32 fake_lines;

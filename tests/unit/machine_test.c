@@ -8,6 +8,10 @@
  *	links: kernel/machine/kvmclock.c
  *	links: kernel/machine/uart.c kernel/machine/ports.c
  *	links: kernel/machine/acpi_tables.c kernel/machine/aml.c
+ *	links: kernel/machine/pci.c kernel/machine/pci_irq.c
+ *	links: kernel/machine/virtio_pci.c kernel/machine/virtqueue.c
+ *	links: kernel/machine/virtio_rng.c kernel/machine/virtio_console.c
+ *	links: kernel/machine/dma.c kernel/machine/virtio_net.c kernel/net/switch.c
  *	links: kernel/machine/load.c kernel/machine/load_flat.c
  *	links: kernel/machine/load_multiboot.c kernel/machine/load_elf.c
  *	links: kernel/machine/load_linux.c kernel/machine/load_pvh.c
@@ -336,6 +340,8 @@ TEST(reset_ports)
 	CHECK_EQ(in_size(PORT_KEYBOARD, 1), 0); /* ready for a command */
 	out_size(PORT_KEYBOARD, 1, 0xd1);
 	out_size(PORT_RESET, 1, 0x02);
+	out_size(PORT_RESET, 2, 0x0606); /* not the reset's byte alone */
+	out_size(PORT_RESET - 1, 4, 0x0606);
 	CHECK(!fake_ended);
 	out_size(PORT_KEYBOARD, 1, 0xfe);
 	CHECK_EQ(fake_status, STATUS_RESET);
@@ -357,7 +363,7 @@ TEST(all_other_ports_are_unclaimed)
 		{PORT_KEYBOARD, 1},   {RTC_PORT, 2},	  {PIC_SLAVE, 2},
 		{PORT_DEBUG, 1},      {PORT_END, 1},	  {UART_PORT, 8},
 		{PIC_ELCR, 2},	      {PORT_PM_EVENT, 6}, {PORT_PM_TIMER, 4},
-		{PORT_RESET, 1},
+		{PORT_PCI_ADDRESS, 8},
 	};
 
 	start();

@@ -27,19 +27,6 @@
 #define GATE_ON	      0x01
 #define GATE_OUT      0x20
 
-INSN void outw(u16 port, u16 value)
-{
-	asm volatile("outw %0, %1" ::"a"(value), "Nd"(port) : "memory");
-}
-
-INSN u32 inl(u16 port)
-{
-	u32 value;
-
-	asm volatile("inl %1, %0" : "=a"(value) : "Nd"(port) : "memory");
-	return value;
-}
-
 /* Both chips: vectors from `base` on, everything masked but `irqs`. */
 void pic_start(u8 base, u16 irqs);
 
