@@ -89,6 +89,10 @@ OPERATOR_VMS = """
 kernel = guests/hello.elf
 memory = 16M
 autostart = no
+[vm typed]
+kernel = guests/typed.elf
+memory = 16M
+autostart = no
 [vm reboot]
 kernel = guests/reboot.elf
 memory = 16M

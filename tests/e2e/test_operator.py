@@ -69,5 +69,18 @@ def test_reset_ends(shell) -> None:
     assert shell.row("reboot-once")["state"] == "ended"
 
 
+def test_typing_interrupts_a_sleeper(shell) -> None:
+    """It sleeps: only the interrupt of what is typed can wake it."""
+    shell.send("vm start typed\r")
+    shell.expect("typed| listens")
+    shell.send("vm console typed\r")
+    for key in "abq":
+        shell.send(key)
+        shell.expect(f"typed {key}")
+    shell.send("\x1d\r")
+    shell.expect("godwit> ")
+    assert shell.row("typed")["state"] == "ended"
+
+
 def test_log_is_kept(shell) -> None:
     assert any("engine: " in line for line in shell("log"))
