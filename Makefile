@@ -72,6 +72,7 @@ $(OUT)/kernel.bin: $(OUT)/kernel.elf
 include boot/boot.mk
 -include tests/guests/guests.mk
 -include tests/tests.mk
+-include tests/fuzz/fuzz.mk
 -include tools/tools.mk
 -include tools/run.mk
 

@@ -54,7 +54,7 @@ lint: ## formatting and static analysis
 	@tools/lint
 
 help: ## this list
-	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' Makefile tools/run.mk | \
+	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' Makefile tools/run.mk tests/fuzz/fuzz.mk | \
 		while IFS='	' read -r name text; do \
 			printf '  make %-12s %s\n' "$$name" "$$text"; done
 
