@@ -1,7 +1,7 @@
 /*
  * What a PC has beside its processors: interrupt lines through both kinds of
- * controller, the timers and their rates, the clock, and the tables that tell of
- * them. Nothing here goes by how long something takes.
+ * controller, the timers and their rates, the clock, and the tables that tell
+ * of them. Nothing here goes by how long something takes.
  */
 #include "chipset.h"
 
@@ -104,8 +104,8 @@ static void test_pit_pic(void)
 static void test_pit_no_apic(void)
 {
 	set_up();
-	wrmsr(MSR_APIC_BASE, rdmsr(MSR_APIC_BASE) &
-				     ~(APIC_BASE_ENABLE | APIC_BASE_X2APIC));
+	wrmsr(MSR_APIC_BASE,
+	      rdmsr(MSR_APIC_BASE) & ~(APIC_BASE_ENABLE | APIC_BASE_X2APIC));
 	pic_start(VEC_PIC, 1);
 	pit_start(0, 3, PIT_PERIOD);
 	expect(wait_for(fired >= 5), "fired %u times", fired);

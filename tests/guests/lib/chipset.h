@@ -56,12 +56,11 @@ int acpi_off_type(void);
 #define FADT_PM_TIMER	76
 #define MADT_ENTRIES	44
 
-#define GET(type, bytes, offset)                              \
-	({                                                    \
-		type get_value;                               \
-		memcpy(&get_value, (bytes) + (offset),        \
-		       sizeof(get_value));                    \
-		get_value;                                    \
+#define GET(type, bytes, offset)                                           \
+	({                                                                 \
+		type get_value;                                            \
+		memcpy(&get_value, (bytes) + (offset), sizeof(get_value)); \
+		get_value;                                                 \
 	})
 
 #endif
