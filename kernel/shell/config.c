@@ -336,6 +336,8 @@ static err_t set_initrd(struct parser *p, const struct key *key, struct slice s,
 
 static const char *const log_words[] = {"debug", "info", "warn", "error", NULL};
 static const char *const idle_words[] = {"wait", "exit", NULL};
+static const char *const json_words[] = {"auto", "no",	 "com1", "com2",
+					 "com3", "com4", NULL};
 static const char *const loader_words[] = {"auto",  "multiboot", "flat",
 					   "linux", "pvh",	 NULL};
 static const char *const reset_words[] = {"restart", "end", NULL};
@@ -345,6 +347,7 @@ static const char *const flag_words[] = {"no", "yes", NULL};
 _Static_assert(LOG_DEBUG == 0 && LOG_ERROR == 3, "log_words' order");
 _Static_assert(ON_IDLE_WAIT == 0 && ON_IDLE_EXIT == 1, "idle_words' order");
 _Static_assert(ON_RESET_END == 1, "reset_words' order");
+_Static_assert(JSON_COM1 == 2 && JSON_COM4 == 5, "json_words' order");
 _Static_assert(LOADER_AUTO == 0 && LOADER_PVH == 4, "loader_words' order");
 _Static_assert(CONSOLE_UART == 0 && CONSOLE_VIRTIO == 1,
 	       "console_words' order");
@@ -353,6 +356,7 @@ _Static_assert(sizeof(enum log_level) == sizeof(unsigned) &&
 		       sizeof(enum on_idle) == sizeof(unsigned) &&
 		       sizeof(enum on_reset) == sizeof(unsigned) &&
 		       sizeof(enum console_kind) == sizeof(unsigned) &&
+		       sizeof(enum json_line) == sizeof(unsigned) &&
 		       sizeof(int) == sizeof(unsigned),
 	       "set_word and set_number write an unsigned");
 
@@ -365,6 +369,7 @@ static const struct key host_keys[] = {
 	{"log", set_word, HOST(log), .words = log_words},
 	{"run", set_text, HOST(run), .size = CONFIG_RUN_MAX},
 	{"on-idle", set_word, HOST(on_idle), .words = idle_words},
+	{"json", set_word, HOST(json), .words = json_words},
 	{NULL},
 };
 

@@ -7,6 +7,7 @@
  *	log = info		# or debug, warn, error
  *	run = vm list; info	# shell commands at start
  *	on-idle = wait		# or exit: when every autostarted VM has ended
+ *	json = auto		# or no, com1 to com4: the line for programs
  *
  *	[vm hello]
  *	kernel = guests/hello.elf	# the only key a VM must have
@@ -51,11 +52,15 @@
 
 enum on_idle { ON_IDLE_WAIT, ON_IDLE_EXIT };
 
+/* auto: COM2, if there is one. */
+enum json_line { JSON_AUTO, JSON_NO, JSON_COM1, JSON_COM4 = JSON_COM1 + 3 };
+
 struct config {
 	char name[VM_NAME_MAX];
 	enum log_level log;
 	char run[CONFIG_RUN_MAX];
 	enum on_idle on_idle;
+	enum json_line json;
 	struct vm_config vm[VMS_MAX];
 	unsigned vms;
 	struct netdev_options nic[NETDEVS_MAX];

@@ -5,6 +5,7 @@
 #include "cpu/cpu.h"
 #include "cpu/time.h"
 #include "lib/log.h"
+#include "lib/notice.h"
 #include "lib/string.h"
 #include "mm/heap.h"
 #include "vm/machine.h"
@@ -26,6 +27,22 @@ const char *life_name(enum vm_life life)
 	};
 
 	return names[life];
+}
+
+void vm_notice(const struct vm *vm, const char *change)
+{
+	u32 life = __atomic_load_n(&vm->life, __ATOMIC_ACQUIRE);
+	struct notice n;
+
+	notice_begin(&n, "vm");
+	json_text(&n.json, "vm", vm->config.name);
+	json_text(&n.json, "change", change);
+	json_text(&n.json, "state", life_name(life));
+	if (life == VM_ENDED)
+		json_number(&n.json, "status", vm->status);
+	if (vm->reason[0])
+		json_text(&n.json, "reason", vm->reason);
+	notice_end(&n);
 }
 
 err_t vm_add(const struct vm_config *config)
@@ -63,7 +80,7 @@ err_t vm_start(struct vm *vm)
 		return E_UNSUPPORTED;
 	if (vm->memory.chunks)
 		vm_release(vm);
-	memset(&vm->console, 0, sizeof(vm->console));
+	vm_console_begin(vm);
 	vm->status = 0;
 	vm->reason[0] = '\0';
 	vm->started_ns = now_ns();
@@ -79,8 +96,10 @@ err_t vm_start(struct vm *vm)
 			  err_text(err));
 		vm->life = VM_OFF;
 		vm_release(vm);
+		return err;
 	}
-	return err;
+	vm_notice(vm, "started");
+	return E_OK;
 }
 
 /* From one life to another, unless someone was quicker. */
@@ -102,6 +121,8 @@ err_t vm_stop(struct vm *vm)
 		return E_STATE;
 	__atomic_store_n(&vm->life, VM_OFF, __ATOMIC_RELEASE);
 	vm_release(vm);
+	vm_console_end(vm);
+	vm_notice(vm, "stopped");
 	return E_OK;
 }
 
@@ -110,6 +131,7 @@ err_t vm_pause(struct vm *vm)
 	if (!change_life(vm, VM_RUNNING, VM_PAUSED))
 		return E_STATE;
 	settle(vm);
+	vm_notice(vm, "paused");
 	return E_OK;
 }
 
@@ -119,6 +141,7 @@ err_t vm_resume(struct vm *vm)
 		return E_STATE;
 	for (unsigned i = 0; i < vm->vcpus; i++)
 		sched_notify(vm->vcpu[i]);
+	vm_notice(vm, "resumed");
 	return E_OK;
 }
 
@@ -136,7 +159,9 @@ void vm_end(struct vm *vm, u32 status)
 	vm->status = status;
 	if (!change_life(vm, VM_RUNNING, VM_ENDED))
 		return;
+	vm_console_end(vm);
 	log_info("%s: ended with status %u", vm->config.name, status);
+	vm_notice(vm, "ended");
 	request_stop(vm);
 }
 
@@ -181,7 +206,9 @@ void vm_crash(struct vm *vm, const char *fmt, ...)
 	if (!change_life(vm, VM_RUNNING, VM_CRASHED))
 		return;
 	copy_string(vm->reason, sizeof(vm->reason), reason);
+	vm_console_end(vm);
 	log_error("%s: crashed: %s", vm->config.name, reason);
+	vm_notice(vm, "crashed");
 	for (unsigned i = 0; i < vm->vcpus; i++)
 		if (vm->vcpu[i]->host_cpu == this_cpu()->id)
 			report(vm->vcpu[i]);

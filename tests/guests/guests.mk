@@ -4,10 +4,9 @@
 # A 64-bit guest is wrapped as a 32-bit ELF file, which is what Multiboot wants.
 
 GUEST_DIR  := tests/guests
-GUEST_64   := hello clock exits registers interrupts timer portio mmio exceptions \
-		delivery fpu paging memory spin bench smp pci \
-		virtio net chipset poweroff reboot \
-		typed
+GUEST_64   := hello echo clock exits registers interrupts timer portio mmio \
+		exceptions delivery fpu paging memory spin bench smp pci \
+		virtio net chipset poweroff reboot typed
 GUEST_32   := prot32
 GUEST_FLAT := real mb-aout
 GUEST_HOSTILE_32 := ac-loop task-switch vm86-all

@@ -347,7 +347,7 @@ TEST(bad_keys)
 {
 	bad("[host]\nmemory = 64M",
 	    "godwit.conf:2: memory: no such key in [host] (expected name, log, "
-	    "run or on-idle)");
+	    "run, on-idle or json)");
 	bad("[vm a]\nram = 64M",
 	    "godwit.conf:2: ram: no such key in a VM (expected memory, cpus, "
 	    "kernel, initrd, module, cmdline, loader, console, net, "

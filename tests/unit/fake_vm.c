@@ -69,6 +69,13 @@ void vm_console_write(struct vm *vm, const char *bytes, size_t n)
 				 sizeof(fake_console_out)] = bytes[i];
 }
 
+size_t fake_console_room = 16384;
+
+size_t vm_console_room(struct vm *vm)
+{
+	return fake_console_room;
+}
+
 int vm_console_read(struct vm *vm)
 {
 	return *fake_console_in ? (u8)*fake_console_in++ : -1;
@@ -77,6 +84,13 @@ int vm_console_read(struct vm *vm)
 void vm_request_service(struct vm *vm)
 {
 	fake_requested++;
+}
+
+const char *fake_notice = "";
+
+void vm_notice(const struct vm *vm, const char *change)
+{
+	fake_notice = change;
 }
 
 void vm_end(struct vm *vm, u32 status)

@@ -8,7 +8,7 @@
  *	links: kernel/machine/virtio_rng.c kernel/machine/virtio_console.c
  *	links: kernel/machine/dma.c kernel/machine/ports.c
  *	links: kernel/machine/fields.c kernel/vm/bus.c kernel/vm/memory.c
- *	links: kernel/vm/state.c kernel/files.c
+ *	links: kernel/lib/string.c kernel/vm/state.c kernel/files.c
  *	links: tests/unit/fake_vm.c tests/unit/fake_driver.c
  */
 #include "tests/unit/test.h"
