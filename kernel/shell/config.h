@@ -22,6 +22,7 @@
  *	mac = 02:67:64:01:02:03		# left out: from host's and VM's name
  *	mtu = 1500
  *	autostart = yes			# or no
+ *	on-reset = restart		# or end
  *	cpu = 1				# host CPU; left out: spread
  *
  *	[nic lan]			# a network device of the host

@@ -90,6 +90,19 @@ OPERATOR_VMS = """
 kernel = guests/hello.elf
 memory = 16M
 autostart = no
+[vm typed]
+kernel = guests/typed.elf
+memory = 16M
+autostart = no
+[vm reboot]
+kernel = guests/reboot.elf
+memory = 16M
+autostart = no
+[vm reboot-once]
+kernel = guests/reboot.elf
+memory = 16M
+autostart = no
+on-reset = end
 [vm crash]
 kernel = guests/hostile/triple-fault.elf
 memory = 16M

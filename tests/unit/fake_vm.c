@@ -135,6 +135,11 @@ WEAK err_t acpi_tables(struct vm *vm, u64 *rsdp)
 	return E_OK;
 }
 
+void vm_reset(struct vm *vm)
+{
+	vm_end(vm, STATUS_RESET);
+}
+
 /* --- memory: "physical" addresses are pointers --- */
 
 u64 host_phys_offset;
