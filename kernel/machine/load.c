@@ -85,6 +85,18 @@ err_t load_place(struct load *load, const char *what, u64 size, u64 align,
 			 what, size, (load->vm->memory.size >> 10));
 }
 
+bool load_is_taken(const struct load *load, u64 address)
+{
+	return obstacle(load, address, 1);
+}
+
+bool load_take(struct load *load, u64 address, u64 size)
+{
+	return is_usable(load, address, size) &&
+	       !obstacle(load, address, size) &&
+	       !note_used(load, address, size);
+}
+
 err_t load_piece(struct load *load, const struct load_piece *p)
 {
 	struct guest_memory *memory = &load->vm->memory;
@@ -117,6 +129,65 @@ err_t load_piece(struct load *load, const struct load_piece *p)
 	return err ? err : note_used(load, p->address, p->memory_size);
 }
 
+/* --- what lies beside the kernel */
+
+/* The file's name is cut off, the words are returned. */
+static const char *split_module(const char *text, char name[VM_TEXT_MAX])
+{
+	size_t n = 0;
+
+	while (text[n] && text[n] != ' ' && text[n] != '\t') {
+		name[n] = text[n];
+		n++;
+	}
+	name[n] = '\0';
+	while (text[n] == ' ' || text[n] == '\t')
+		n++;
+	return text + n;
+}
+
+err_t load_module(struct load *load, const char *text,
+		  struct load_module *module)
+{
+	char name[VM_TEXT_MAX];
+	struct file file;
+	err_t err;
+
+	module->words = split_module(text, name);
+	if (!file_find(name, &file))
+		return load_fail(load, E_NOTFOUND, "module %s: no such file",
+				 name);
+	module->size = file.size;
+	err = load_place(load, name, file.size, PAGE_SIZE, true,
+			 &module->address);
+	if (err)
+		return err;
+	return guest_write(&load->vm->memory, module->address, file.data,
+			   file.size);
+}
+
+static unsigned add_map(struct load_map *map, unsigned n, u64 base, u64 end,
+			u32 type)
+{
+	if (base >= end)
+		return n;
+	map[n] = (struct load_map){base, end - base, type};
+	return n + 1;
+}
+
+unsigned load_memory_map(const struct guest_memory *memory,
+			 struct load_map map[LOAD_MAP_MAX])
+{
+	u64 low = memory->low_size;
+	unsigned n = 0;
+
+	n = add_map(map, n, 0, MIN(LOW_RAM_END, low), LOAD_MAP_RAM);
+	n = add_map(map, n, LOW_RAM_END, HIGH_RAM_START, LOAD_MAP_RESERVED);
+	n = add_map(map, n, HIGH_RAM_START, low, LOAD_MAP_RAM);
+	return add_map(map, n, RAM_HOLE_END, RAM_HOLE_END + memory->size - low,
+		       LOAD_MAP_RAM);
+}
+
 /* --- which loader */
 
 static err_t load_unknown(struct load *load, u64 suspect)
@@ -129,8 +200,8 @@ static err_t load_unknown(struct load *load, u64 suspect)
 			suspect);
 	if (load_is_elf(&load->file))
 		return load_fail(load, E_FORMAT,
-				 "an ELF file, but without a Multiboot header "
-				 "in its first %u bytes",
+				 "an ELF file, but with neither a Multiboot "
+				 "header in its first %u bytes nor a PVH entry",
 				 MULTIBOOT_SEARCH);
 	return load_fail(load, E_FORMAT,
 			 "no Multiboot header in its first %u bytes, and with "
@@ -144,11 +215,21 @@ static err_t load_auto(struct load *load)
 
 	if (!load_find_multiboot(&load->file, &offset, &suspect))
 		return load_multiboot(load);
+	if (load_is_linux(&load->file))
+		return load_linux(load);
+	if (load_is_pvh(&load->file))
+		return load_pvh(load);
 	if (suspect != ~0ULL || load_is_elf(&load->file) ||
 	    load->file.size > FLAT_MAX)
 		return load_unknown(load, suspect);
 	return load_flat(load);
 }
+
+static err_t (*const loaders[])(struct load *load) = {
+	[LOADER_AUTO] = load_auto,   [LOADER_MULTIBOOT] = load_multiboot,
+	[LOADER_FLAT] = load_flat,   [LOADER_LINUX] = load_linux,
+	[LOADER_PVH] = load_pvh,
+};
 
 err_t load_guest(struct vm *vm)
 {
@@ -162,13 +243,5 @@ err_t load_guest(struct vm *vm)
 	}
 	if (!load.file.size)
 		return load_fail(&load, E_FORMAT, "the file is empty");
-	switch (vm->config.loader) {
-	case LOADER_MULTIBOOT:
-		return load_multiboot(&load);
-	case LOADER_FLAT:
-		return load_flat(&load);
-	case LOADER_AUTO:
-		break;
-	}
-	return load_auto(&load);
+	return loaders[vm->config.loader](&load);
 }

@@ -11,6 +11,7 @@
 #include "lib/error.h"
 #include "lib/types.h"
 
+struct guest_memory;
 struct vm;
 
 /*
@@ -43,10 +44,19 @@ err_t load_guest(struct vm *vm);
 /* One kind each; the file is there and not empty. */
 err_t load_flat(struct load *load);
 err_t load_multiboot(struct load *load);
+err_t load_linux(struct load *load);
+err_t load_pvh(struct load *load);
+
+bool load_is_linux(const struct file *file);
+bool load_is_pvh(const struct file *file);
 
 /* The physical entry address of an ELF file whose segments are now loaded. */
 err_t load_elf(struct load *load, u32 *entry);
 bool load_is_elf(const struct file *file);
+
+/* The number in the ELF note of that owner and type; E_NOTFOUND: none. */
+err_t load_elf_note(const struct file *file, const char *owner, u32 type,
+		    u64 *value);
 
 #define MULTIBOOT_SEARCH 8192u
 
@@ -76,5 +86,34 @@ err_t load_piece(struct load *load, const struct load_piece *piece);
  */
 err_t load_place(struct load *load, const char *what, u64 size, u64 align,
 		 bool high, u64 *address);
+
+/* Takes this very place; false when it is not usable, or not free. */
+bool load_take(struct load *load, u64 address, u64 size);
+
+/* Something has been loaded to address. */
+bool load_is_taken(const struct load *load, u64 address);
+
+/* A file beside the kernel, "FILE words", on a page of its own and high. */
+struct load_module {
+	u64 address, size;
+	const char *words;
+};
+err_t load_module(struct load *load, const char *text,
+		  struct load_module *module);
+
+/*
+ * RAM as a PC's firmware tells of it: E820 types. The device hole is not in it,
+ * or kernels would put no device there.
+ */
+#define LOAD_MAP_RAM	  1
+#define LOAD_MAP_RESERVED 2
+#define LOAD_MAP_MAX	  4
+
+struct load_map {
+	u64 base, size;
+	u32 type;
+};
+unsigned load_memory_map(const struct guest_memory *memory,
+			 struct load_map map[LOAD_MAP_MAX]);
 
 #endif

@@ -16,6 +16,7 @@
 #define ELF_MACHINE_386	   3
 #define ELF_MACHINE_X86_64 62
 #define ELF_LOAD	   1 /* of a program header */
+#define ELF_NOTE	   4
 
 struct elf_ident {
 	u32 magic;
@@ -53,6 +54,10 @@ struct elf64_program {
 	u64 offset, vaddr, paddr, filesz, memsz, align;
 };
 ASSERT_SIZE(struct elf64_program, 56);
+
+struct elf_note {
+	u32 owner_size, size, type; /* owner and content follow, in words */
+};
 
 struct elf {
 	bool is64;
@@ -173,16 +178,6 @@ static bool find_entry(const struct elf *elf, const struct elf64_program *p,
 	return true;
 }
 
-/* ... unless it is physical already. */
-static bool is_loaded(const struct load *load, u64 address)
-{
-	for (unsigned i = 0; i < load->count; i++)
-		if (address >= load->used[i].start &&
-		    address < load->used[i].end)
-			return true;
-	return false;
-}
-
 static err_t load_segments(struct load *load, const struct elf *elf, u32 *entry)
 {
 	bool found = false;
@@ -208,7 +203,8 @@ static err_t load_segments(struct load *load, const struct elf *elf, u32 *entry)
 	}
 	if (!load->count)
 		return load_fail(load, E_FORMAT, "no segment to be loaded");
-	if (!found && !is_loaded(load, elf->entry))
+	/* ... unless it is physical already. */
+	if (!found && !load_is_taken(load, elf->entry))
 		return load_fail(load, E_FORMAT,
 				 "the entry address 0x%lx is in no segment",
 				 elf->entry);
@@ -230,4 +226,60 @@ err_t load_elf(struct load *load, u32 *entry)
 				 "headers are too small (%u bytes each)",
 				 elf.phentsize);
 	return load_segments(load, &elf, entry);
+}
+
+/* --- notes */
+
+/* The note at *offset, and in *offset where the next one is. */
+static bool note_is(const struct file *file, u64 *offset, const char *owner,
+		    u32 type, u64 *value)
+{
+	struct elf_note note;
+	char name[8] = "";
+	u64 content;
+	bool wanted;
+
+	if (!read_file(file, *offset, &note, sizeof(note)))
+		return false;
+	content = *offset + sizeof(note) + ALIGN_UP((u64)note.owner_size, 4);
+	wanted = note.type == type && note.owner_size == strlen(owner) + 1 &&
+		 note.owner_size <= sizeof(name) &&
+		 read_file(file, *offset + sizeof(note), name,
+			   note.owner_size) &&
+		 !memcmp(name, owner, note.owner_size);
+	*offset = content + ALIGN_UP((u64)note.size, 4);
+	*value = 0;
+	return wanted && (note.size == 4 || note.size == 8) &&
+	       read_file(file, content, value, note.size);
+}
+
+err_t load_elf_note(const struct file *file, const char *owner, u32 type,
+		    u64 *value)
+{
+	struct elf elf = {0};
+	struct elf_ident ident;
+	struct elf64_program p;
+
+	if (!read_file(file, 0, &ident, sizeof(ident)) ||
+	    ident.magic != ELF_MAGIC)
+		return E_NOTFOUND;
+	elf.is64 = ident.class == ELF_CLASS_64;
+	if (!read_header(file, &elf))
+		return E_NOTFOUND;
+	for (unsigned i = 0; i < elf.phnum; i++) {
+		u64 offset, end;
+
+		if (!read_program(file, &elf, i, &p))
+			return E_NOTFOUND;
+		if (p.type != ELF_NOTE || p.offset > file->size)
+			continue;
+		offset = p.offset;
+		end = offset + MIN(p.filesz, file->size - offset);
+		while (offset < end)
+			if (note_is(file, &offset, owner, type, value))
+				return E_OK;
+			else if (offset - p.offset < sizeof(struct elf_note))
+				break;
+	}
+	return E_NOTFOUND;
 }

@@ -233,53 +233,19 @@ static void describe_memory(struct multiboot_block *b,
 		MAP_AVAILABLE);
 }
 
-/* "FILE words": the file's name is cut off, the words are the string. */
-static const char *split_module(const char *text, char name[VM_TEXT_MAX])
-{
-	size_t n = 0;
-
-	while (text[n] && text[n] != ' ' && text[n] != '\t') {
-		name[n] = text[n];
-		n++;
-	}
-	name[n] = '\0';
-	while (text[n] == ' ' || text[n] == '\t')
-		n++;
-	return text + n;
-}
-
-static err_t load_module(struct load *load, const char *text,
-			 struct multiboot_module *module,
-			 char string[VM_TEXT_MAX])
-{
-	char name[VM_TEXT_MAX];
-	struct file file;
-	u64 address;
-	err_t err;
-
-	copy_string(string, VM_TEXT_MAX, split_module(text, name));
-	if (!file_find(name, &file))
-		return load_fail(load, E_NOTFOUND, "module %s: no such file",
-				 name);
-	/* On a page, asked for (flag 0) or not, and high: they may be large. */
-	err = load_place(load, name, file.size, PAGE_SIZE, true, &address);
-	if (err)
-		return err;
-	module->start = address;
-	module->end = address + file.size;
-	return guest_write(&load->vm->memory, address, file.data, file.size);
-}
-
 static err_t load_modules(struct load *load, struct multiboot_block *b)
 {
 	const struct vm_config *config = &load->vm->config;
 
 	for (unsigned i = 0; i < config->modules; i++) {
-		err_t err = load_module(load, config->module[i], &b->module[i],
-					b->string[i]);
+		struct load_module module;
+		err_t err = load_module(load, config->module[i], &module);
 
 		if (err)
 			return err;
+		b->module[i].start = module.address;
+		b->module[i].end = module.address + module.size;
+		copy_string(b->string[i], VM_TEXT_MAX, module.words);
 	}
 	b->info.mods_count = config->modules;
 	return E_OK;

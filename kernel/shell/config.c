@@ -259,12 +259,13 @@ static err_t set_initrd(struct parser *p, const struct key *key, struct slice s,
 
 static const char *const log_words[] = {"debug", "info", "warn", "error", NULL};
 static const char *const idle_words[] = {"wait", "exit", NULL};
-static const char *const loader_words[] = {"auto", "multiboot", "flat", NULL};
+static const char *const loader_words[] = {"auto",  "multiboot", "flat",
+					   "linux", "pvh",	 NULL};
 static const char *const flag_words[] = {"no", "yes", NULL};
 
 _Static_assert(LOG_DEBUG == 0 && LOG_ERROR == 3, "log_words' order");
 _Static_assert(ON_IDLE_WAIT == 0 && ON_IDLE_EXIT == 1, "idle_words' order");
-_Static_assert(LOADER_AUTO == 0 && LOADER_FLAT == 2, "loader_words' order");
+_Static_assert(LOADER_AUTO == 0 && LOADER_PVH == 4, "loader_words' order");
 _Static_assert(sizeof(enum log_level) == sizeof(unsigned) &&
 		       sizeof(enum loader_kind) == sizeof(unsigned) &&
 		       sizeof(enum on_idle) == sizeof(unsigned) &&

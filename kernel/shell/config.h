@@ -15,7 +15,7 @@
  *	initrd = FILE words		# a module, the first; once
  *	module = FILE words		# may repeat
  *	cmdline = words
- *	loader = auto			# or multiboot, flat
+ *	loader = auto			# or multiboot, flat, linux, pvh
  *	autostart = yes			# or no
  *	cpu = 1				# host CPU; left out: spread
  *

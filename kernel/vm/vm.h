@@ -20,7 +20,13 @@
 #define VM_VCPUS      8
 #define VM_MEMORY_MIN MIB(1)
 
-enum loader_kind { LOADER_AUTO, LOADER_MULTIBOOT, LOADER_FLAT };
+enum loader_kind {
+	LOADER_AUTO,
+	LOADER_MULTIBOOT,
+	LOADER_FLAT,
+	LOADER_LINUX,
+	LOADER_PVH,
+};
 
 /* What the configuration file says of a VM. */
 struct vm_config {
