@@ -10,6 +10,7 @@
 #include "cpu/pic.h"
 #include "cpu/power.h"
 #include "cpu/time.h"
+#include "cpu/wall.h"
 #include "drivers/serial.h"
 #include "lib/console.h"
 #include "lib/log.h"
@@ -259,6 +260,7 @@ void kernel_main(const struct boot_info *info)
 
 	files_init(info);
 	read_config();
+	wall_init();
 	model_init();
 	machine = &pc_machine;
 	log_info("%s: up in %lu us", config.name, now_ns() / NS_PER_US);

@@ -12,7 +12,8 @@
 
 #define MAX_LEAF	  0xd
 #define MAX_EXTENDED_LEAF 0x80000008
-#define HYPERVISOR_LEAF	  0x40000000
+#define KVM_LEAF	  0x40000000
+#define GODWIT_LEAF	  0x40000100 /* where those look who search */
 
 struct state_limits model_limits;
 
@@ -47,6 +48,11 @@ struct state_limits model_limits;
 	 BIT(26) /* 1G pages */ | BIT(27) /* RDTSCP */ | BIT(29) /* LM */ | \
 	 BIT(11) /* SYSCALL */)
 
+#define KVM_FEATURES                                                     \
+	(BIT(0) /* kvmclock */ | BIT(1) /* needs no delays by port 0x80 */ | \
+	 BIT(3) /* kvmclock by its newer MSRs */ |                       \
+	 BIT(24) /* kvmclock is the same on all CPUs */)
+
 /* One leaf: host & keep | set. Leaves without a row answer zero. */
 struct leaf_rule {
 	u32 leaf, subleaf;
@@ -72,11 +78,17 @@ static const struct leaf_rule rules[] = {
 	 {BIT(0) /* XSAVEOPT */ | BIT(2) /* XGETBV 1 */, 0, 0, 0},
 	 {0, 0, 0, 0}},
 	{0xd, 2, {ALL, ALL, ALL, 0}, {0, 0, 0, 0}},
-	/* "GodwitGodwit" */
-	{HYPERVISOR_LEAF,
+	/* "KVMKVMKVM", and what of KVM there is (cpuid.rst) */
+	{KVM_LEAF,
 	 0,
 	 {0, 0, 0, 0},
-	 {HYPERVISOR_LEAF, 0x77646f47, 0x6f477469, 0x74697764}},
+	 {KVM_LEAF + 1, 0x4b4d564b, 0x564b4d56, 0x0000004d}},
+	{KVM_LEAF + 1, 0, {0, 0, 0, 0}, {KVM_FEATURES, 0, 0, 0}},
+	/* "GodwitGodwit" */
+	{GODWIT_LEAF,
+	 0,
+	 {0, 0, 0, 0},
+	 {GODWIT_LEAF, 0x77646f47, 0x6f477469, 0x74697764}},
 	{0x80000000, 0, {0, ALL, ALL, ALL}, {MAX_EXTENDED_LEAF, 0, 0, 0}},
 	{0x80000001, 0, {ALL, 0, EXT1_ECX, EXT1_EDX}, {0, 0, 0, 0}},
 	{0x80000002, 0, {ALL, ALL, ALL, ALL}, {0, 0, 0, 0}},
@@ -231,7 +243,7 @@ static u32 clamp_leaf(u32 leaf)
 {
 	if (leaf - 0x80000000u < 0x40000000u)
 		return leaf;
-	if (leaf >= HYPERVISOR_LEAF && leaf < HYPERVISOR_LEAF + 0x10000)
+	if (leaf >= KVM_LEAF && leaf < KVM_LEAF + 0x10000)
 		return leaf;
 	if (leaf > MAX_LEAF && features.vendor == VENDOR_INTEL)
 		return MAX_LEAF;

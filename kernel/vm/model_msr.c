@@ -59,6 +59,7 @@ static err_t write_tsc(struct vcpu *vcpu, u32 msr, u64 value)
 {
 	vcpu->tsc_offset += value - vcpu_tsc(vcpu);
 	vcpu->engine->tsc_changed(vcpu);
+	machine->tsc_moved(vcpu);
 	vcpu_request(vcpu, REQUEST_INTERRUPT); /* a TSC deadline moves */
 	return E_OK;
 }
@@ -155,6 +156,8 @@ static err_t machine_write(struct vcpu *vcpu, u32 msr, u64 value)
 /* Sorted by number. */
 static const struct msr_rule rules[] = {
 	{MSR_TSC, MSR_TSC, ANY, read_tsc, write_tsc},
+	{MSR_KVM_WALL_CLOCK_OLD, MSR_KVM_SYSTEM_TIME_OLD, ANY, machine_read,
+	 machine_write},
 	{0x17, 0x17, INTEL, read_zero, NULL}, /* platform id */
 	{MSR_APIC_BASE, MSR_APIC_BASE, ANY, machine_read, machine_write},
 	{MSR_BIOS_SIGN_ID, MSR_BIOS_SIGN_ID, ANY, read_zero, write_ignored},
@@ -169,6 +172,8 @@ static const struct msr_rule rules[] = {
 	 write_ignored},
 	{MSR_TSC_DEADLINE, MSR_TSC_DEADLINE, ANY, machine_read, machine_write},
 	{MSR_X2APIC_BASE, MSR_X2APIC_BASE + 0xff, ANY, machine_read,
+	 machine_write},
+	{MSR_KVM_WALL_CLOCK, MSR_KVM_SYSTEM_TIME, ANY, machine_read,
 	 machine_write},
 	{MSR_EFER, MSR_EFER, ANY, read_efer, write_efer},
 	{MSR_TSC_AUX, MSR_TSC_AUX, ANY, read_tsc_aux, write_tsc_aux},

@@ -83,6 +83,7 @@ struct vm {
 	struct vcpu *vcpu[VM_VCPUS];
 	unsigned vcpus;
 	u64 tsc_base; /* host TSC that the guest sees as 0 */
+	u64 clock_base_ns; /* what its clock shows then */
 	u64 started_ns, first_entry_ns;
 	bool wants_service; /* atomic: see vm_request_service() */
 
