@@ -242,7 +242,7 @@ TEST(bad_words)
 {
 	bad(VM_LINES "loader = elf",
 	    "godwit.conf:3: loader: \"elf\" is unknown (expected auto, "
-	    "multiboot or flat)");
+	    "multiboot, flat, linux or pvh)");
 	bad(VM_LINES "autostart = Yes",
 	    "godwit.conf:3: autostart: \"Yes\" is unknown (expected no or "
 	    "yes)");

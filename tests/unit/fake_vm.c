@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "cpu/time.h"
+#include "cpu/wall.h"
 #include "files.h"
 #include "lib/log.h"
 #include "mm/heap.h"
@@ -35,6 +36,13 @@ u64 tsc_to_ns(u64 ticks)
 u64 ns_to_tsc(u64 ns)
 {
 	return (unsigned __int128)ns * FAKE_TSC_HZ / NS_PER_S;
+}
+
+u64 tsc_khz = FAKE_TSC_HZ / 1000;
+
+u64 wall_ns(u64 tsc)
+{
+	return FAKE_WALL_NS + tsc_to_ns(tsc);
 }
 
 /* --- the log, the console, the end --- */

@@ -14,6 +14,9 @@
 #define FAKE_TSC_HZ 2600000000ULL
 extern u64 fake_tsc;
 
+/* The time of day when it stood at 0. */
+#define FAKE_WALL_NS 1700000000123456789ULL
+
 /* The newest log line, and how many there were. */
 extern char fake_log[256];
 extern unsigned fake_log_lines;

@@ -5,6 +5,7 @@
  *
  *	links: kernel/machine/load.c kernel/machine/load_flat.c
  *	links: kernel/machine/load_multiboot.c kernel/machine/load_elf.c
+ *	links: kernel/machine/load_linux.c kernel/machine/load_pvh.c
  *	links: kernel/vm/memory.c kernel/vm/state.c kernel/vm/state_check.c
  *	links: kernel/vm/rules.c kernel/files.c kernel/lib/string.c
  *	links: tests/unit/fake_vm.c

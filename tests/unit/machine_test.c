@@ -5,6 +5,8 @@
  *	links: kernel/machine/pc.c kernel/machine/uart.c kernel/machine/ports.c
  *	links: kernel/machine/load.c kernel/machine/load_flat.c
  *	links: kernel/machine/load_multiboot.c kernel/machine/load_elf.c
+ *	links: kernel/machine/load_linux.c kernel/machine/load_pvh.c
+ *	links: kernel/machine/acpi_none.c kernel/machine/kvmclock.c
  *	links: kernel/machine/lapic.c kernel/machine/lapic_msr.c
  *	links: kernel/machine/lapic_ipi.c kernel/machine/lapic_timer.c
  *	links: kernel/machine/fields.c kernel/vm/memory.c kernel/vm/state.c
