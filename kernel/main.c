@@ -4,13 +4,15 @@
  */
 #include "boot/boot_info.h"
 #include "cpu/acpi.h"
+#include "cpu/calendar.h"
 #include "cpu/cpu.h"
 #include "cpu/features.h"
 #include "cpu/lapic.h"
 #include "cpu/pic.h"
 #include "cpu/power.h"
 #include "cpu/time.h"
-#include "cpu/wall.h"
+#include "drivers/netdev.h"
+#include "drivers/pci.h"
 #include "drivers/serial.h"
 #include "lib/console.h"
 #include "lib/log.h"
@@ -21,6 +23,8 @@
 #include "mm/paging.h"
 #include "files.h"
 #include "machine/pc.h"
+#include "net/switch.h"
+#include "net/uplink.h"
 #include "shell/config.h"
 #include "shell/shell.h"
 #include "vm/machine.h"
@@ -216,21 +220,37 @@ static void report_first_entry(void)
 		 vms[0]->config.name, vms[0]->first_entry_ns / NS_PER_US);
 }
 
+/* When to look again at what cannot wake us; 0: something is here already. */
+static u64 next_look(void)
+{
+	u64 wake = command_wake(), wait;
+
+	if (!netdev_rest_all(&wait))
+		return 0;
+	if (serial_irq() < 0)
+		wake = MIN(wake, rdtsc() + ns_to_tsc(POLL_NS));
+	if (wait != ~0ULL)
+		wake = MIN(wake, rdtsc() + ns_to_tsc(wait));
+	return wake;
+}
+
 /* The first CPU's work between the guests' turns. */
 static u64 serve(void)
 {
+	bool busy = netdev_poll_all();
+
 	report_first_entry();
 	shell_poll();
-	if (vm_serve())
+	busy |= vm_serve();
+	switch_flush();
+	if (busy)
 		return 0;
 	if (config.on_idle == ON_IDLE_EXIT && !shell_scripted() &&
 	    !command_waiting())
 		end_when_idle();
 	if (shell_scripted() && !command_waiting())
 		return 0;
-	if (serial_irq() < 0)
-		return rdtsc() + ns_to_tsc(POLL_NS);
-	return command_wake();
+	return next_look();
 }
 
 void kernel_main(const struct boot_info *info)
@@ -251,6 +271,7 @@ void kernel_main(const struct boot_info *info)
 	/* The 10 ms that the other CPUs need after INIT calibrate our clock. */
 	smp_init(info);
 	time_init(info);
+	wall_clock_init();
 	introduce_time();
 	choose_engine();
 	start_engine();
@@ -260,9 +281,11 @@ void kernel_main(const struct boot_info *info)
 
 	files_init(info);
 	read_config();
-	wall_init();
 	model_init();
 	machine = &pc_machine;
+	pci_init();
+	netdev_probe(config.nic, config.nics);
+	uplinks_attach();
 	log_info("%s: up in %lu us", config.name, now_ns() / NS_PER_US);
 	start_vms();
 	shell_init(config.name, config.run);

@@ -40,6 +40,10 @@ size: $(OUT)/kernel.elf ## how much code the kernel has, by part
 	@tools/need demo
 	@/usr/bin/python3 tools/size.py
 
+bench-net: ## measure the network between two hosts
+	$(call prepare,demo)
+	@/usr/bin/python3 tools/bench_net.py
+
 lint: ## formatting and static analysis
 	@tools/need lint
 	@tools/lint
@@ -49,5 +53,5 @@ help: ## this list
 		while IFS='	' read -r name text; do \
 			printf '  make %-12s %s\n' "$$name" "$$text"; done
 
-.PHONY: check check-unit check-svm check-vmx demo run run-vmx debug bench size \
-	lint help
+.PHONY: check check-unit check-svm check-vmx demo run run-vmx debug bench \
+	bench-net size lint help

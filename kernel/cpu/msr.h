@@ -26,12 +26,6 @@
 #define MSR_X2APIC_BASE	    0x800
 #define MSR_XSS		    0xda0
 
-/* KVM's, the first pair and the one that replaced it (msr.rst). */
-#define MSR_KVM_WALL_CLOCK_OLD	0x11
-#define MSR_KVM_SYSTEM_TIME_OLD 0x12
-#define MSR_KVM_WALL_CLOCK	0x4b564d00
-#define MSR_KVM_SYSTEM_TIME	0x4b564d01
-
 #define MSR_EFER	   0xc0000080
 #define MSR_STAR	   0xc0000081
 #define MSR_LSTAR	   0xc0000082

@@ -1,133 +1,134 @@
 #include "machine/kvmclock.h"
 
-#include "cpu/msr.h"
 #include "cpu/time.h"
-#include "cpu/wall.h"
-#include "lib/string.h"
-#include "mm/heap.h"
+#include "lib/ratio.h"
+#include "machine/chipset.h"
 #include "vm/vm.h"
 
-#define CLOCK_ON   BIT(0)
-#define TSC_STABLE BIT(0) /* flags: the same on all vCPUs */
+#define SYSTEM_TIME_ON BIT(0)
 
-/* The structures in guest memory (pvclock-abi.h has their names). */
-struct time_info {
-	u32 version; /* odd: being changed */
-	u32 pad0;
-	u64 tsc_timestamp, system_time;
-	u32 tsc_to_system_mul;
-	i8 tsc_shift;
-	u8 flags, pad[2];
+struct system_time {
+	u32 version; /* odd while it is being changed */
+	u32 pad;
+	u64 tsc; /* the guest's, at ... */
+	u64 ns;	 /* ... this time */
+	u32 multiplier;
+	int8_t shift;
+	u8 flags;
+	u8 pad2[2];
 };
-ASSERT_SIZE(struct time_info, 32);
+ASSERT_SIZE(struct system_time, 32);
+#define TSC_STABLE BIT(0) /* the same on all vCPUs: no need to compare */
 
-struct wall_info {
-	u32 version, sec, nsec; /* of the moment when system_time was 0 */
+struct wall_clock {
+	u32 version;
+	u32 seconds, nanoseconds;
 };
-
-#define FIELD(member) DEVICE_FIELD(struct kvmclock, member, 1, 1)
 
 static const struct device_field fields[] = {
-	FIELD(system),
-	FIELD(wall),
-	FIELD(version),
+	DEVICE_FIELD(struct kvmclock, system_time, 1, 1),
+	DEVICE_FIELD(struct kvmclock, wall_clock, 1, 1),
 };
 
 const struct device_description kvmclock_description = {
 	"kvmclock", 1, ARRAY_LEN(fields), fields};
 
-err_t kvmclock_create(struct vcpu *vcpu)
+/* A multiplier with its highest bit set has the most of what 32 bits can say. */
+struct kvmclock_scale kvmclock_scale(u64 hz)
 {
-	vcpu->kvmclock = kzalloc(sizeof(*vcpu->kvmclock));
-	return vcpu->kvmclock ? E_OK : E_NOMEM;
+	struct kvmclock_scale scale = {0, 0};
+
+	while (hz > NS_PER_S * 2) {
+		hz >>= 1;
+		scale.shift--;
+	}
+	while (hz <= NS_PER_S) {
+		hz <<= 1;
+		scale.shift++;
+	}
+	scale.multiplier = divide_wide(NS_PER_S, 0, hz) >> 32;
+	return scale;
 }
 
-void kvmclock_destroy(struct vcpu *vcpu)
+static struct kvmclock *clock_of(const struct vcpu *vcpu)
 {
-	kfree(vcpu->kvmclock);
-	vcpu->kvmclock = NULL;
-}
-
-/* The multiplier has all of its 32 bits: an error of 1 in 2^31 or less. */
-struct kvmclock_rate kvmclock_rate(u64 khz)
-{
-	u64 from = khz, to = NS_PER_MS;
-	i8 shift = 0;
-
-	for (; to >= from; shift++)
-		from <<= 1;
-	for (; to * 2 < from; shift--)
-		to <<= 1;
-	return (struct kvmclock_rate){(to << 32) / from, shift};
+	return &vcpu->vm->chipset->kvmclock[vcpu->id];
 }
 
 /*
- * All vCPUs have the same origin, the start of the VM, seen by their own TSC:
- * so they agree to the nanosecond, whenever each of them is told.
+ * Written once, it holds for as long as the TSC runs as it does: the clock is a
+ * straight line, and never steps back.
  */
-static void fill(const struct vcpu *vcpu, struct time_info *info)
+static err_t publish(struct vcpu *vcpu)
 {
-	struct kvmclock_rate rate = kvmclock_rate(tsc_khz);
+	u64 at = clock_of(vcpu)->system_time & ~SYSTEM_TIME_ON;
+	struct guest_memory *memory = &vcpu->vm->memory;
+	const struct kvmclock_scale scale = kvmclock_scale(tsc_khz * 1000);
+	struct system_time now = {
+		.ns = machine_ns(vcpu->vm),
+		.multiplier = scale.multiplier,
+		.shift = scale.shift,
+		.flags = TSC_STABLE,
+	};
+	u32 version;
+	err_t err = guest_read(memory, at, &version, sizeof(version));
 
-	info->tsc_timestamp = vcpu->vm->tsc_base + vcpu->tsc_offset;
-	info->system_time = vcpu->vm->clock_base_ns;
-	info->tsc_to_system_mul = rate.multiplier;
-	info->tsc_shift = rate.shift;
-	info->flags = TSC_STABLE;
+	if (err)
+		return err;
+	/* The moment that `ns` is of, in the guest's ticks. */
+	now.tsc = vcpu->vm->tsc_base + ns_to_tsc(now.ns) + vcpu->tsc_offset;
+	now.version = (version | 1) + 2;
+	err = guest_write(memory, at, &now, sizeof(now));
+	version = now.version + 1;
+	return err ? err : guest_write(memory, at, &version, sizeof(version));
 }
 
 void kvmclock_update(struct vcpu *vcpu)
 {
-	struct kvmclock *clock = vcpu->kvmclock;
-	struct guest_memory *memory = &vcpu->vm->memory;
-	u64 at = clock->system & ~CLOCK_ON;
-	struct time_info info = {.version = clock->version + 1};
-
-	if (!(clock->system & CLOCK_ON))
-		return;
-	fill(vcpu, &info);
-	/* Other vCPUs may be reading: odd, then the rest, then even. */
-	guest_write(memory, at, &info.version, sizeof(info.version));
-	__atomic_thread_fence(__ATOMIC_RELEASE);
-	guest_write(memory, at + 8, &info.tsc_timestamp, sizeof(info) - 8);
-	__atomic_thread_fence(__ATOMIC_RELEASE);
-	clock->version += 2;
-	guest_write(memory, at, &clock->version, sizeof(clock->version));
+	if (clock_of(vcpu)->system_time & SYSTEM_TIME_ON)
+		(void)publish(vcpu); /* it was RAM when it was turned on */
 }
 
-static err_t write_system(struct vcpu *vcpu, u64 value)
+static err_t write_system_time(struct vcpu *vcpu, u64 value)
 {
-	if ((value & CLOCK_ON) && !guest_is_ram(&vcpu->vm->memory,
-						value & ~CLOCK_ON,
-						sizeof(struct time_info)))
+	u64 at = value & ~SYSTEM_TIME_ON;
+
+	if (!(value & SYSTEM_TIME_ON)) {
+		clock_of(vcpu)->system_time = value;
+		return E_OK;
+	}
+	if ((at & 3) ||
+	    !guest_is_ram(&vcpu->vm->memory, at, sizeof(struct system_time)))
 		return E_INVALID;
-	vcpu->kvmclock->system = value;
-	kvmclock_update(vcpu);
-	return E_OK;
+	clock_of(vcpu)->system_time = value;
+	return publish(vcpu);
 }
 
-static err_t write_wall(struct vcpu *vcpu, u64 value)
+/* The time of day when the machine's nanoseconds began. */
+static err_t write_wall_clock(struct vcpu *vcpu, u64 at)
 {
-	const struct vm *vm = vcpu->vm;
-	u64 start = wall_ns(vm->tsc_base) - vm->clock_base_ns;
-	const struct wall_info info = {2, start / NS_PER_S, start % NS_PER_S};
+	const struct wall_clock wall = {
+		.version = 2,
+		.seconds = vcpu->vm->chipset->born,
+	};
 
-	vcpu->kvmclock->wall = value;
-	return guest_write(&vcpu->vm->memory, value, &info, sizeof(info))
-		       ? E_INVALID
-		       : E_OK;
+	if ((at & 3) ||
+	    guest_write(&vcpu->vm->memory, at, &wall, sizeof(wall)))
+		return E_INVALID;
+	clock_of(vcpu)->wall_clock = at;
+	return E_OK;
 }
 
 err_t kvmclock_rdmsr(struct vcpu *vcpu, u32 msr, u64 *value)
 {
 	switch (msr) {
-	case MSR_KVM_SYSTEM_TIME:
-	case MSR_KVM_SYSTEM_TIME_OLD:
-		*value = vcpu->kvmclock->system;
+	case KVM_WALL_CLOCK:
+	case KVM_WALL_CLOCK_NEW:
+		*value = clock_of(vcpu)->wall_clock;
 		return E_OK;
-	case MSR_KVM_WALL_CLOCK:
-	case MSR_KVM_WALL_CLOCK_OLD:
-		*value = vcpu->kvmclock->wall;
+	case KVM_SYSTEM_TIME:
+	case KVM_SYSTEM_TIME_NEW:
+		*value = clock_of(vcpu)->system_time;
 		return E_OK;
 	}
 	return E_NOTFOUND;
@@ -136,12 +137,12 @@ err_t kvmclock_rdmsr(struct vcpu *vcpu, u32 msr, u64 *value)
 err_t kvmclock_wrmsr(struct vcpu *vcpu, u32 msr, u64 value)
 {
 	switch (msr) {
-	case MSR_KVM_SYSTEM_TIME:
-	case MSR_KVM_SYSTEM_TIME_OLD:
-		return write_system(vcpu, value);
-	case MSR_KVM_WALL_CLOCK:
-	case MSR_KVM_WALL_CLOCK_OLD:
-		return write_wall(vcpu, value);
+	case KVM_WALL_CLOCK:
+	case KVM_WALL_CLOCK_NEW:
+		return write_wall_clock(vcpu, value);
+	case KVM_SYSTEM_TIME:
+	case KVM_SYSTEM_TIME_NEW:
+		return write_system_time(vcpu, value);
 	}
 	return E_NOTFOUND;
 }

@@ -1,7 +1,8 @@
 /*
- * kvmclock (Documentation/virt/kvm/x86/msr.rst): the guest names a place in its
- * memory by MSR, and finds there how to make nanoseconds from its TSC, without
- * an exit. It is what lets a guest's clock go on when the TSC's rate changes.
+ * KVM's paravirtual clock (Documentation/virt/kvm/x86/msr.rst of Linux's source):
+ * a page in the guest's memory says how to make nanoseconds of its TSC, so that
+ * it reads the time without an exit; another place says what the time of day
+ * was when those began.
  */
 #ifndef MACHINE_KVMCLOCK_H
 #define MACHINE_KVMCLOCK_H
@@ -10,34 +11,36 @@
 #include "lib/types.h"
 #include "machine/fields.h"
 
-struct vcpu;
+#define KVM_WALL_CLOCK	    0x11 /* the same two by their first numbers */
+#define KVM_SYSTEM_TIME	    0x12
+#define KVM_WALL_CLOCK_NEW  0x4b564d00
+#define KVM_SYSTEM_TIME_NEW 0x4b564d01
 
+/* A vCPU's; what the guest has written. */
 struct kvmclock {
-	u64 system; /* as written: address and bit 0, on */
-	u64 wall;
-	u32 version; /* of what is in guest memory, even */
+	u64 system_time; /* address, and bit 0: on */
+	u64 wall_clock;	 /* address */
 };
 
 extern const struct device_description kvmclock_description;
 
-err_t kvmclock_create(struct vcpu *vcpu);
-void kvmclock_destroy(struct vcpu *vcpu);
+struct vcpu;
 
-/* E_NOTFOUND: not one of its own. */
+/* E_NOTFOUND: none of these MSRs. E_INVALID: #GP. */
 err_t kvmclock_rdmsr(struct vcpu *vcpu, u32 msr, u64 *value);
 err_t kvmclock_wrmsr(struct vcpu *vcpu, u32 msr, u64 value);
 
-/*
- * Tells the guest anew, if it has asked: its TSC, or the host's rate, is not
- * what it was. On the vCPU's own CPU, or while the VM stands.
- */
+/* The guest's TSC has been moved: what the page says is wrong. */
 void kvmclock_update(struct vcpu *vcpu);
 
-/* ns = (ticks * 2^shift) * multiplier / 2^32, as guests compute it. */
-struct kvmclock_rate {
+/*
+ * nanoseconds = (ticks << shift) * multiplier >> 32; a negative shift is one to
+ * the right. As exact as 32 bits are.
+ */
+struct kvmclock_scale {
 	u32 multiplier;
-	i8 shift;
+	int8_t shift;
 };
-struct kvmclock_rate kvmclock_rate(u64 khz);
+struct kvmclock_scale kvmclock_scale(u64 hz);
 
 #endif

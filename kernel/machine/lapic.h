@@ -74,6 +74,28 @@ void vlapic_init(struct vcpu *vcpu);
  */
 void vlapic_raise(struct vcpu *vcpu, u8 vector, bool level);
 
+/*
+ * From any CPU: an interrupt from outside the processors (an I/O APIC's or a
+ * device's message), to whom its destination says.
+ */
+struct vlapic_message {
+	u32 destination; /* 0xff: everyone */
+	bool logical;
+	u8 delivery; /* enum vlapic_delivery */
+	u8 vector;
+	bool level;
+};
+void vlapic_deliver(struct vm *vm, const struct vlapic_message *message);
+
+/*
+ * An 8259's INTR comes through: LINT0 is an unmasked ExtINT (as firmware leaves
+ * it on the first CPU), or the APIC is off altogether (11.4.3).
+ */
+bool vlapic_takes_extint(const struct lapic *lapic);
+
+/* What a PC's firmware leaves in the first CPU's APIC: the virtual wire. */
+void vlapic_virtual_wire(struct vcpu *vcpu);
+
 /* See struct machine for these. */
 int vlapic_pending(struct vcpu *vcpu);
 void vlapic_taken(struct vcpu *vcpu, u8 vector);

@@ -2,6 +2,7 @@
 
 #include "lib/log.h"
 #include "lib/string.h"
+#include "machine/acpi_tables.h"
 #include "vm/vm.h"
 
 /* Not the first page, which has the interrupt table and often means NULL. */
@@ -85,16 +86,25 @@ err_t load_place(struct load *load, const char *what, u64 size, u64 align,
 			 what, size, (load->vm->memory.size >> 10));
 }
 
-bool load_is_taken(const struct load *load, u64 address)
+bool load_is_free(const struct load *load, u64 address, u64 size)
+{
+	return is_usable(load, address, size) && !obstacle(load, address, size);
+}
+
+bool load_is_used(const struct load *load, u64 address)
 {
 	return obstacle(load, address, 1);
 }
 
-bool load_take(struct load *load, u64 address, u64 size)
+err_t load_reserve(struct load *load, const char *what, u64 address, u64 size)
 {
-	return is_usable(load, address, size) &&
-	       !obstacle(load, address, size) &&
-	       !note_used(load, address, size);
+	if (!is_usable(load, address, size))
+		return load_fail(load, E_RANGE,
+				 "%s: 0x%lx bytes at 0x%lx are not within its "
+				 "%lu KiB of memory",
+				 what, size, address,
+				 load->vm->memory.size >> 10);
+	return note_used(load, address, size);
 }
 
 err_t load_piece(struct load *load, const struct load_piece *p)
@@ -129,65 +139,6 @@ err_t load_piece(struct load *load, const struct load_piece *p)
 	return err ? err : note_used(load, p->address, p->memory_size);
 }
 
-/* --- what lies beside the kernel */
-
-/* The file's name is cut off, the words are returned. */
-static const char *split_module(const char *text, char name[VM_TEXT_MAX])
-{
-	size_t n = 0;
-
-	while (text[n] && text[n] != ' ' && text[n] != '\t') {
-		name[n] = text[n];
-		n++;
-	}
-	name[n] = '\0';
-	while (text[n] == ' ' || text[n] == '\t')
-		n++;
-	return text + n;
-}
-
-err_t load_module(struct load *load, const char *text,
-		  struct load_module *module)
-{
-	char name[VM_TEXT_MAX];
-	struct file file;
-	err_t err;
-
-	module->words = split_module(text, name);
-	if (!file_find(name, &file))
-		return load_fail(load, E_NOTFOUND, "module %s: no such file",
-				 name);
-	module->size = file.size;
-	err = load_place(load, name, file.size, PAGE_SIZE, true,
-			 &module->address);
-	if (err)
-		return err;
-	return guest_write(&load->vm->memory, module->address, file.data,
-			   file.size);
-}
-
-static unsigned add_map(struct load_map *map, unsigned n, u64 base, u64 end,
-			u32 type)
-{
-	if (base >= end)
-		return n;
-	map[n] = (struct load_map){base, end - base, type};
-	return n + 1;
-}
-
-unsigned load_memory_map(const struct guest_memory *memory,
-			 struct load_map map[LOAD_MAP_MAX])
-{
-	u64 low = memory->low_size;
-	unsigned n = 0;
-
-	n = add_map(map, n, 0, MIN(LOW_RAM_END, low), LOAD_MAP_RAM);
-	n = add_map(map, n, LOW_RAM_END, HIGH_RAM_START, LOAD_MAP_RESERVED);
-	n = add_map(map, n, HIGH_RAM_START, low, LOAD_MAP_RAM);
-	return add_map(map, n, RAM_HOLE_END, RAM_HOLE_END + memory->size - low,
-		       LOAD_MAP_RAM);
-}
-
 /* --- which loader */
 
 static err_t load_unknown(struct load *load, u64 suspect)
@@ -200,24 +151,26 @@ static err_t load_unknown(struct load *load, u64 suspect)
 			suspect);
 	if (load_is_elf(&load->file))
 		return load_fail(load, E_FORMAT,
-				 "an ELF file, but with neither a Multiboot "
-				 "header in its first %u bytes nor a PVH entry",
+				 "an ELF file, but without a Multiboot header "
+				 "in its first %u bytes, or PVH's note",
 				 MULTIBOOT_SEARCH);
 	return load_fail(load, E_FORMAT,
-			 "no Multiboot header in its first %u bytes, and with "
-			 "%lu too large for a flat image (at most %lu)",
+			 "no Linux kernel, no Multiboot header in its first %u "
+			 "bytes, and with %lu too large for a flat image (at "
+			 "most %lu)",
 			 MULTIBOOT_SEARCH, load->file.size, FLAT_MAX);
 }
 
 static err_t load_auto(struct load *load)
 {
 	u64 offset, suspect;
+	u32 entry;
 
-	if (!load_find_multiboot(&load->file, &offset, &suspect))
-		return load_multiboot(load);
 	if (load_is_linux(&load->file))
 		return load_linux(load);
-	if (load_is_pvh(&load->file))
+	if (!load_find_multiboot(&load->file, &offset, &suspect))
+		return load_multiboot(load);
+	if (load_find_pvh(&load->file, &entry))
 		return load_pvh(load);
 	if (suspect != ~0ULL || load_is_elf(&load->file) ||
 	    load->file.size > FLAT_MAX)
@@ -225,15 +178,15 @@ static err_t load_auto(struct load *load)
 	return load_flat(load);
 }
 
-static err_t (*const loaders[])(struct load *load) = {
-	[LOADER_AUTO] = load_auto,   [LOADER_MULTIBOOT] = load_multiboot,
-	[LOADER_FLAT] = load_flat,   [LOADER_LINUX] = load_linux,
-	[LOADER_PVH] = load_pvh,
-};
-
 err_t load_guest(struct vm *vm)
 {
+	static err_t (*const loaders[])(struct load *) = {
+		[LOADER_AUTO] = load_auto,	     [LOADER_FLAT] = load_flat,
+		[LOADER_MULTIBOOT] = load_multiboot, [LOADER_LINUX] = load_linux,
+		[LOADER_PVH] = load_pvh,
+	};
 	struct load load = {.vm = vm, .file.name = vm->config.kernel};
+	err_t err;
 
 	if (!file_find(vm->config.kernel, &load.file)) {
 		load.file.name = vm->config.kernel;
@@ -243,5 +196,8 @@ err_t load_guest(struct vm *vm)
 	}
 	if (!load.file.size)
 		return load_fail(&load, E_FORMAT, "the file is empty");
+	err = acpi_tables(vm, &load.rsdp);
+	if (err)
+		return err;
 	return loaders[vm->config.loader](&load);
 }

@@ -1,5 +1,5 @@
 /*
- * ELF programs, 32 and 64 bits, as a Multiboot loader takes them: executables
+ * ELF programs, 32 and 64 bits, as Multiboot and PVH take them: executables
  * for x86 whose PT_LOAD segments go to their physical addresses (System V gABI
  * chapters 4 and 5). The program headers of both classes are read into one
  * form; all that follows is common.
@@ -54,10 +54,6 @@ struct elf64_program {
 	u64 offset, vaddr, paddr, filesz, memsz, align;
 };
 ASSERT_SIZE(struct elf64_program, 56);
-
-struct elf_note {
-	u32 owner_size, size, type; /* owner and content follow, in words */
-};
 
 struct elf {
 	bool is64;
@@ -204,7 +200,7 @@ static err_t load_segments(struct load *load, const struct elf *elf, u32 *entry)
 	if (!load->count)
 		return load_fail(load, E_FORMAT, "no segment to be loaded");
 	/* ... unless it is physical already. */
-	if (!found && !load_is_taken(load, elf->entry))
+	if (!found && !load_is_used(load, elf->entry))
 		return load_fail(load, E_FORMAT,
 				 "the entry address 0x%lx is in no segment",
 				 elf->entry);
@@ -228,58 +224,67 @@ err_t load_elf(struct load *load, u32 *entry)
 	return load_segments(load, &elf, entry);
 }
 
-/* --- notes */
+/* --- notes: name and value, each padded to four bytes (gABI chapter 5) */
 
-/* The note at *offset, and in *offset where the next one is. */
-static bool note_is(const struct file *file, u64 *offset, const char *owner,
-		    u32 type, u64 *value)
+struct elf_note {
+	u32 namesz, descsz, type;
+};
+
+#define XEN_NAME	"Xen"
+#define XEN_PHYS32_ENTRY 18
+#define NOTES_MAX	64
+
+/* The note at `offset` is the one: its value, of 4 or 8 bytes. */
+static bool is_pvh(const struct file *file, u64 offset,
+		   const struct elf_note *note, u32 *entry)
 {
-	struct elf_note note;
-	char name[8] = "";
-	u64 content;
-	bool wanted;
+	char name[sizeof(XEN_NAME)];
 
-	if (!read_file(file, *offset, &note, sizeof(note)))
-		return false;
-	content = *offset + sizeof(note) + ALIGN_UP((u64)note.owner_size, 4);
-	wanted = note.type == type && note.owner_size == strlen(owner) + 1 &&
-		 note.owner_size <= sizeof(name) &&
-		 read_file(file, *offset + sizeof(note), name,
-			   note.owner_size) &&
-		 !memcmp(name, owner, note.owner_size);
-	*offset = content + ALIGN_UP((u64)note.size, 4);
-	*value = 0;
-	return wanted && (note.size == 4 || note.size == 8) &&
-	       read_file(file, content, value, note.size);
+	return note->type == XEN_PHYS32_ENTRY &&
+	       note->namesz == sizeof(name) && note->descsz >= sizeof(*entry) &&
+	       read_file(file, offset + sizeof(*note), name, sizeof(name)) &&
+	       !memcmp(name, XEN_NAME, sizeof(name)) &&
+	       read_file(file, offset + sizeof(*note) + sizeof(name), entry,
+			 sizeof(*entry));
 }
 
-err_t load_elf_note(const struct file *file, const char *owner, u32 type,
-		    u64 *value)
+static bool search_notes(const struct file *file, u64 offset, u64 size,
+			 u32 *entry)
+{
+	struct elf_note note;
+
+	for (unsigned i = 0; i < NOTES_MAX; i++) {
+		u64 whole;
+
+		if (size < sizeof(note) ||
+		    !read_file(file, offset, &note, sizeof(note)))
+			return false;
+		if (is_pvh(file, offset, &note, entry))
+			return true;
+		whole = sizeof(note) + ALIGN_UP((u64)note.namesz, 4) +
+			ALIGN_UP((u64)note.descsz, 4);
+		if (whole > size)
+			return false;
+		offset += whole;
+		size -= whole;
+	}
+	return false;
+}
+
+bool load_find_pvh(const struct file *file, u32 *entry)
 {
 	struct elf elf = {0};
 	struct elf_ident ident;
 	struct elf64_program p;
 
-	if (!read_file(file, 0, &ident, sizeof(ident)) ||
-	    ident.magic != ELF_MAGIC)
-		return E_NOTFOUND;
+	if (!load_is_elf(file) || !read_file(file, 0, &ident, sizeof(ident)))
+		return false;
 	elf.is64 = ident.class == ELF_CLASS_64;
 	if (!read_header(file, &elf))
-		return E_NOTFOUND;
-	for (unsigned i = 0; i < elf.phnum; i++) {
-		u64 offset, end;
-
-		if (!read_program(file, &elf, i, &p))
-			return E_NOTFOUND;
-		if (p.type != ELF_NOTE || p.offset > file->size)
-			continue;
-		offset = p.offset;
-		end = offset + MIN(p.filesz, file->size - offset);
-		while (offset < end)
-			if (note_is(file, &offset, owner, type, value))
-				return E_OK;
-			else if (offset - p.offset < sizeof(struct elf_note))
-				break;
-	}
-	return E_NOTFOUND;
+		return false;
+	for (unsigned i = 0; i < elf.phnum; i++)
+		if (read_program(file, &elf, i, &p) && p.type == ELF_NOTE &&
+		    search_notes(file, p.offset, p.filesz, entry))
+			return true;
+	return false;
 }

@@ -1,49 +1,31 @@
 /*
- * Linux by its 64-bit boot protocol (Documentation/arch/x86/boot.rst): a
- * bzImage is a boot sector, real-mode code that is left out here, and the
- * kernel proper, entered in long mode with RSI at the "zero page", which holds
- * the image's own setup header and what the loader has to say.
+ * Linux, as a bzImage (Documentation/arch/x86/boot.rst of its source; sections
+ * and fields by that): entered in 64-bit mode, so from protocol 2.12 on.
  */
 #include "cpu/msr.h"
 #include "cpu/regs.h"
 #include "lib/log.h"
 #include "lib/string.h"
-#include "machine/acpi_tables.h"
 #include "machine/load.h"
 #include "mm/heap.h"
 #include "vm/vm.h"
 
-#define SECTOR		512u
-#define BOOT_MAGIC	0xaa55
-#define HEADER_MAGIC	0x53726448u /* "HdrS" */
-#define SETUP_SECTORS	4u	    /* what 0 means */
-#define ENTRY_64	0x200	    /* of the kernel proper */
-#define UNKNOWN_LOADER	0xff
+/* The setup header, in the file and in the zero page alike. */
+#define HEADER	     0x1f1
+#define HEADER_END   0x202 /* its jump's offset, which is its length past here */
+#define HEADER_MAX   0x290
+#define HEADER_MAGIC 0x53726448 /* "HdrS" */
+#define VERSION_MIN  0x20c
 
-/* The first with xloadflags, without which there is no 64-bit entry. */
-#define PROTOCOL_MIN	   0x20c /* Linux 3.8 */
-#define LOADED_HIGH	   BIT(0) /* loadflags */
-#define XLF_KERNEL_64	   BIT(0)
-#define E820_MAX	   128
-#define GDT_CODE	   2 /* __BOOT_CS */
-#define GDT_DATA	   3
-#define GDT_ENTRIES	   4
-#define IDENTITY_GIB	   4u
-#define PAGE_PRESENT_WRITE 3u
-#define PAGE_LARGE	   BIT(7)
-
-/* In the file and in the zero page. */
-#define HEADER_AT 0x1f1
-struct setup_header {
+struct PACKED setup_header {
 	u8 setup_sects;
 	u16 root_flags;
-	u32 syssize; /* of the kernel proper, in 16 bytes */
+	u32 syssize;
 	u16 ram_size, vid_mode, root_dev, boot_flag;
-	u8 jump, length; /* a short jump over the header: length tells its end
-			  */
+	u16 jump; /* its second byte is the header's length past 0x202 */
 	u32 magic;
 	u16 version;
-	u32 realmode_swtch;
+	u32 realmode_switch;
 	u16 start_sys_seg, kernel_version;
 	u8 type_of_loader, loadflags;
 	u16 setup_move_size;
@@ -57,283 +39,256 @@ struct setup_header {
 	u64 hardware_subarch_data;
 	u32 payload_offset, payload_length;
 	u64 setup_data, pref_address;
-	u32 init_size, handover_offset, kernel_info_offset;
-} PACKED;
-ASSERT_OFFSET(struct setup_header, magic, 0x202 - HEADER_AT);
-ASSERT_OFFSET(struct setup_header, xloadflags, 0x236 - HEADER_AT);
-ASSERT_OFFSET(struct setup_header, init_size, 0x260 - HEADER_AT);
+	u32 init_size, handover_offset;
+};
+ASSERT_OFFSET(struct setup_header, magic, 0x202 - HEADER);
+ASSERT_OFFSET(struct setup_header, ramdisk_image, 0x218 - HEADER);
+ASSERT_OFFSET(struct setup_header, xloadflags, 0x236 - HEADER);
+ASSERT_OFFSET(struct setup_header, pref_address, 0x258 - HEADER);
+ASSERT_SIZE(struct setup_header, 0x268 - HEADER);
 
-struct e820_entry {
-	u64 base, size;
+#define LOADED_HIGH	BIT(0) /* loadflags */
+#define XLF_KERNEL_64	BIT(0) /* xloadflags: entered at 0x200 in 64-bit mode */
+#define LOADER_UNDEFINED 0xff
+
+/* The zero page (zero-page.rst). */
+#define ZERO_RSDP	  0x070
+#define ZERO_E820_ENTRIES 0x1e8
+#define ZERO_E820	  0x2d0
+struct PACKED e820_entry {
+	u64 start, size;
 	u32 type;
-} PACKED;
+};
+#define E820_RAM      1
+#define E820_RESERVED 2
 
-struct zero_page {
-	u8 screen_info[0x70];
-	u64 acpi_rsdp_addr; /* from protocol 2.14 on; Linux before that looks
-			       for itself */
-	u8 reserved1[0x1e8 - 0x78];
-	u8 e820_entries;
-	u8 reserved2[HEADER_AT - 0x1e9];
-	struct setup_header header;
-	u8 reserved3[0x2d0 - HEADER_AT - sizeof(struct setup_header)];
-	struct e820_entry e820[E820_MAX];
-	u8 reserved4[0x1000 - 0x2d0 - E820_MAX * sizeof(struct e820_entry)];
-} PACKED;
-ASSERT_OFFSET(struct zero_page, header, HEADER_AT);
-ASSERT_OFFSET(struct zero_page, e820, 0x2d0);
-ASSERT_SIZE(struct zero_page, 0x1000);
+#define ENTRY_64 0x200 /* from the start of the protected-mode part */
 
-/* What the kernel is handed, in one piece of guest memory. */
+/* The selectors that the protocol asks for, and tables for the first 4 GiB. */
+#define BOOT_CS 0x10
+#define BOOT_DS 0x18
+#define MAPPED_GIB 4
+
 struct linux_block {
-	struct zero_page zero;
-	u64 pml4[512], pdpt[512], pd[IDENTITY_GIB][512];
-	u64 gdt[GDT_ENTRIES];
+	u8 zero_page[PAGE_SIZE];
+	u64 pml4[512], pdpt[512], pd[MAPPED_GIB][512];
+	u64 gdt[4];
 	char cmdline[VM_TEXT_MAX];
 };
-
 #define AT(base, member) ((base) + offsetof(struct linux_block, member))
-
-/* --- the image */
-
-/* Where the file's part of the kernel proper begins. */
-static u64 kernel_offset(const struct setup_header *h)
-{
-	return SECTOR *
-	       (1u + (h->setup_sects ? h->setup_sects : SETUP_SECTORS));
-}
-
-/* What an older kernel's header does not have yet is zero. */
-static bool read_header(const struct file *file, struct setup_header *h)
-{
-	u64 size;
-
-	memset(h, 0, sizeof(*h));
-	if (file->size < HEADER_AT + sizeof(*h))
-		return false;
-	memcpy(h, file->data + HEADER_AT, sizeof(*h));
-	size = offsetof(struct setup_header, magic) + h->length;
-	if (size < sizeof(*h))
-		memset((u8 *)h + size, 0, sizeof(*h) - size);
-	return h->boot_flag == BOOT_MAGIC && h->magic == HEADER_MAGIC;
-}
 
 bool load_is_linux(const struct file *file)
 {
-	struct setup_header h;
+	u32 magic;
 
-	return read_header(file, &h);
+	if (file->size < HEADER + sizeof(struct setup_header))
+		return false;
+	memcpy(&magic, file->data + 0x202, sizeof(magic));
+	return magic == HEADER_MAGIC;
 }
+
+/* --- the header */
 
 static err_t check_header(struct load *load, const struct setup_header *h)
 {
-	u64 offset = kernel_offset(h), size = (u64)h->syssize * 16;
-
-	if (h->version < PROTOCOL_MIN)
+	if (h->version < VERSION_MIN)
 		return load_fail(load, E_UNSUPPORTED,
-				 "this Linux is too old: boot protocol %u.%02u, "
-				 "expected at least 2.12 (Linux 3.8)",
-				 h->version >> 8, h->version & 0xff);
-	if (!(h->loadflags & LOADED_HIGH))
-		return load_fail(load, E_UNSUPPORTED,
-				 "a zImage, to be loaded below 1 MiB (expected "
-				 "a bzImage)");
+				 "a Linux kernel of boot protocol %u.%02u "
+				 "(expected 2.%02u at least)",
+				 h->version >> 8, h->version & 0xff,
+				 VERSION_MIN & 0xff);
 	if (!(h->xloadflags & XLF_KERNEL_64))
 		return load_fail(load, E_UNSUPPORTED,
-				 "a 32-bit Linux: it has no 64-bit entry "
-				 "(expected one for x86-64)");
-	if (offset >= load->file.size || size > load->file.size - offset ||
-	    size <= ENTRY_64)
+				 "a Linux kernel without a 64-bit entry "
+				 "(xloadflags 0x%x)",
+				 h->xloadflags);
+	if (!(h->loadflags & LOADED_HIGH))
+		return load_fail(load, E_UNSUPPORTED,
+				 "a zImage: it wants to be below 1 MiB");
+	if (!h->relocatable_kernel && h->pref_address < HIGH_RAM_START)
 		return load_fail(load, E_FORMAT,
-				 "the kernel has 0x%lx bytes at offset 0x%lx, "
-				 "but the file has 0x%lx",
-				 size, offset, load->file.size);
-	if (h->init_size < size)
-		return load_fail(load, E_FORMAT,
-				 "the kernel of 0x%lx bytes says that it needs "
-				 "0x%x of memory",
-				 size, h->init_size);
-	if (h->relocatable_kernel &&
-	    (h->kernel_alignment < PAGE_SIZE ||
-	     (h->kernel_alignment & (h->kernel_alignment - 1))))
-		return load_fail(load, E_FORMAT,
-				 "kernel_alignment 0x%x is no power of two "
-				 "from 0x1000 on",
-				 h->kernel_alignment);
+				 "its address 0x%lx is below 1 MiB",
+				 h->pref_address);
+	if (strlen(load->vm->config.cmdline) > h->cmdline_size)
+		return load_fail(load, E_RANGE,
+				 "the command line is too long for it (at most "
+				 "%u characters)",
+				 h->cmdline_size);
 	return E_OK;
 }
 
-/* Where it prefers to be, else anywhere below 4 GiB. */
+static err_t read_header(struct load *load, struct setup_header *h)
+{
+	if (!load_is_linux(&load->file))
+		return load_fail(load, E_FORMAT,
+				 "no Linux kernel: no \"HdrS\" at 0x202");
+	memcpy(h, load->file.data + HEADER, sizeof(*h));
+	return check_header(load, h);
+}
+
+/* --- the kernel: where it wants to be, else wherever its alignment allows */
+
 static err_t place_kernel(struct load *load, const struct setup_header *h,
 			  u64 *address)
 {
+	u64 size = h->init_size, align = h->kernel_alignment;
+
 	*address = h->pref_address;
-	if (load_take(load, *address, h->init_size))
-		return E_OK;
-	if (!h->relocatable_kernel)
-		return load_fail(load, E_RANGE,
-				 "not relocatable, and its place 0x%lx-0x%lx "
-				 "is not within usable memory",
-				 h->pref_address,
-				 h->pref_address + h->init_size);
-	return load_place(load, "the kernel", h->init_size,
-			  h->kernel_alignment, true, address);
+	if (!h->relocatable_kernel ||
+	    load_is_free(load, h->pref_address, size))
+		return load_reserve(load, "the kernel", h->pref_address, size);
+	if (!align || (align & (align - 1)))
+		return load_fail(load, E_FORMAT,
+				 "its alignment 0x%lx is no power of two",
+				 align);
+	return load_place(load, "the kernel", size, MAX(align, PAGE_SIZE), true,
+			  address);
 }
 
-static err_t load_kernel(struct load *load, struct setup_header *h,
+static err_t load_kernel(struct load *load, const struct setup_header *h,
 			 u64 *address)
 {
+	/* No number of sectors means four, for old reasons. */
+	u64 offset = ((h->setup_sects ? h->setup_sects : 4) + 1) * 512;
+	u64 size = load->file.size - offset;
 	err_t err;
 
-	if (!read_header(&load->file, h))
+	if (offset >= load->file.size)
 		return load_fail(load, E_FORMAT,
-				 "no Linux boot header (expected 0xaa55 at "
-				 "0x1fe and \"HdrS\" at 0x202)");
-	err = check_header(load, h);
-	if (!err)
-		err = place_kernel(load, h, address);
-	if (err)
-		return err;
-	return guest_write(&load->vm->memory, *address,
-			   load->file.data + kernel_offset(h),
-			   (u64)h->syssize * 16);
+				 "cut off: its 64-bit part begins at 0x%lx, but "
+				 "the file has 0x%lx bytes",
+				 offset, load->file.size);
+	if (size > h->init_size)
+		return load_fail(load, E_FORMAT,
+				 "0x%lx bytes, but it asks for 0x%x of memory "
+				 "only",
+				 size, h->init_size);
+	err = place_kernel(load, h, address);
+	return err ? err
+		   : guest_write(&load->vm->memory, *address,
+				 load->file.data + offset, size);
 }
-
-/* --- what it is handed */
 
 static err_t load_initrd(struct load *load, struct setup_header *h)
 {
 	const struct vm_config *config = &load->vm->config;
-	struct load_module initrd;
+	struct load_module module;
 	err_t err;
 
-	h->ramdisk_image = h->ramdisk_size = 0;
 	if (!config->modules)
 		return E_OK;
 	if (config->modules > 1)
 		return load_fail(load, E_UNSUPPORTED,
-				 "%u modules, but Linux takes one, its initrd",
+				 "%u modules: Linux takes one, its initrd",
 				 config->modules);
-	err = load_module(load, config->module[0], &initrd);
+	err = load_module(load, config->module[0], &module);
 	if (err)
 		return err;
-	if (initrd.words[0])
-		return load_fail(load, E_UNSUPPORTED,
-				 "an initrd takes no words (\"%s\"); the "
-				 "kernel's are `cmdline`",
-				 initrd.words);
-	if (initrd.address + initrd.size - 1 > h->initrd_addr_max)
+	if (module.address + module.size - 1 > h->initrd_addr_max)
 		return load_fail(load, E_RANGE,
-				 "the initrd ends at 0x%lx, the kernel takes "
-				 "none above 0x%x",
-				 initrd.address + initrd.size,
+				 "the initrd ends at 0x%lx; this kernel finds "
+				 "it up to 0x%x",
+				 module.address + module.size,
 				 h->initrd_addr_max);
-	h->ramdisk_image = initrd.address;
-	h->ramdisk_size = initrd.size;
+	h->ramdisk_image = module.address;
+	h->ramdisk_size = module.size;
 	return E_OK;
 }
 
-static void describe_memory(struct zero_page *zero,
-			    const struct guest_memory *memory)
-{
-	struct load_map map[LOAD_MAP_MAX];
+/* --- what it is told */
 
-	zero->e820_entries = load_memory_map(memory, map);
-	for (unsigned i = 0; i < zero->e820_entries; i++)
-		zero->e820[i] = (struct e820_entry){map[i].base, map[i].size,
-						    map[i].type};
+static void fill_zero_page(u8 *page, const struct load *load,
+			   const struct setup_header *h)
+{
+	struct load_region region[LOAD_REGIONS];
+	unsigned count = load_memory_map(&load->vm->memory, region);
+	/* What is beyond the fields named here is the kernel's own. */
+	u64 end = MIN((u64)HEADER_END + (h->jump >> 8), (u64)HEADER_MAX);
+
+	memcpy(page + HEADER, load->file.data + HEADER, end - HEADER);
+	memcpy(page + HEADER, h, sizeof(*h));
+	memcpy(page + ZERO_RSDP, &load->rsdp, sizeof(load->rsdp));
+	page[ZERO_E820_ENTRIES] = count;
+	for (unsigned i = 0; i < count; i++) {
+		const struct e820_entry entry = {
+			.start = region[i].start,
+			.size = region[i].size,
+			.type = region[i].usable ? E820_RAM : E820_RESERVED,
+		};
+
+		memcpy(page + ZERO_E820 + i * sizeof(entry), &entry,
+		       sizeof(entry));
+	}
 }
 
-static void map_identity(struct linux_block *b, u64 base)
+/* The first 4 GiB as they are, in pages of 2 MiB. */
+static void fill_tables(struct linux_block *b, u64 base)
 {
-	b->pml4[0] = AT(base, pdpt) | PAGE_PRESENT_WRITE;
-	for (u64 i = 0; i < IDENTITY_GIB; i++)
-		b->pdpt[i] = AT(base, pd[i]) | PAGE_PRESENT_WRITE;
-	for (u64 i = 0; i < IDENTITY_GIB * 512; i++)
-		b->pd[i / 512][i % 512] =
-			i * MIB(2) | PAGE_LARGE | PAGE_PRESENT_WRITE;
+	const u64 table = BIT(0) | BIT(1), large = BIT(7); /* present, writable */
+
+	b->pml4[0] = AT(base, pdpt) | table;
+	for (u64 i = 0; i < MAPPED_GIB; i++) {
+		b->pdpt[i] = AT(base, pd[i]) | table;
+		for (u64 n = 0; n < 512; n++)
+			b->pd[i][n] = GIB(i) + MIB(2) * n + (table | large);
+	}
 }
 
-static void fill_header(struct setup_header *h, u64 base)
+static err_t place_block(struct load *load, struct setup_header *h, u64 *base)
 {
-	h->type_of_loader = UNKNOWN_LOADER;
-	h->loadflags &= LOADED_HIGH; /* the heap flag is the real-mode code's */
-	h->cmd_line_ptr = AT(base, cmdline);
-	h->setup_data = 0;
+	struct linux_block *b = kzalloc(sizeof(*b));
+	err_t err = b ? load_place(load, "what Linux is told", sizeof(*b),
+				   PAGE_SIZE, false, base)
+		      : E_NOMEM;
+
+	if (!err) {
+		h->type_of_loader = LOADER_UNDEFINED;
+		h->cmd_line_ptr = AT(*base, cmdline);
+		fill_zero_page(b->zero_page, load, h);
+		fill_tables(b, *base);
+		b->gdt[BOOT_CS / 8] = 0x00af9b000000ffff; /* 64 bits */
+		b->gdt[BOOT_DS / 8] = 0x00cf93000000ffff;
+		copy_string(b->cmdline, sizeof(b->cmdline),
+			    load->vm->config.cmdline);
+		err = guest_write(&load->vm->memory, *base, b, sizeof(*b));
+	}
+	kfree(b);
+	return err;
 }
 
-static err_t fill_block(struct load *load, struct linux_block *b, u64 base)
+/* --- the machine at its first instruction */
+
+static void enter_long_mode(struct vcpu_state *s, u64 entry, u64 base)
 {
-	const char *cmdline = load->vm->config.cmdline;
-	u32 longest = b->zero.header.cmdline_size;
-	u64 rsdp;
-	err_t err;
-
-	if (strlen(cmdline) > longest)
-		return load_fail(load, E_RANGE,
-				 "cmdline has %lu characters, the kernel takes "
-				 "%u",
-				 strlen(cmdline), longest);
-	copy_string(b->cmdline, sizeof(b->cmdline), cmdline);
-	b->gdt[GDT_CODE] = 0x00af9b000000ffff; /* 64 bits */
-	b->gdt[GDT_DATA] = 0x00cf93000000ffff;
-	err = acpi_tables(load->vm, &rsdp);
-	if (err)
-		return load_fail(load, err, "no room for the ACPI tables");
-	b->zero.acpi_rsdp_addr = rsdp;
-	describe_memory(&b->zero, &load->vm->memory);
-	fill_header(&b->zero.header, base);
-	map_identity(b, base);
-	return guest_write(&load->vm->memory, base, b, sizeof(*b));
-}
-
-/* --- the machine at the kernel's first instruction */
-
-static void enter_long_mode(struct vcpu_state *state, u64 entry, u64 base)
-{
-	const struct segment data = {GDT_DATA << 3,
-				     SEG_G | SEG_DB | SEG_P | SEG_S | 3,
-				     0xffffffff, 0};
-
-	state->cr0 = CR0_PE | CR0_ET | CR0_PG;
-	state->cr3 = AT(base, pml4);
-	state->cr4 = CR4_PAE;
-	state->efer = EFER_LME | EFER_LMA;
-	for (unsigned i = ES; i <= GS; i++)
-		state->seg[i] = data;
-	state->seg[CS].selector = GDT_CODE << 3;
-	state->seg[CS].attr = SEG_G | SEG_L | SEG_P | SEG_S | 11;
-	state->gdtr.base = AT(base, gdt);
-	state->gdtr.limit = GDT_ENTRIES * 8 - 1;
-	state->idtr.limit = 0; /* an early exception ends the VM at once */
-	state->rip = entry;
-	state->gpr[RSI] = AT(base, zero);
+	load_enter_protected(s, 0, BOOT_CS, BOOT_DS);
+	s->seg[CS].attr = (s->seg[CS].attr & ~SEG_DB) | SEG_L;
+	s->cr0 |= CR0_PG | CR0_NE;
+	s->cr3 = AT(base, pml4);
+	s->cr4 = CR4_PAE;
+	s->efer = EFER_LME | EFER_LMA;
+	s->gdtr.base = AT(base, gdt);
+	s->gdtr.limit = sizeof(((struct linux_block *)0)->gdt) - 1;
+	s->gpr[RSI] = AT(base, zero_page);
+	s->rip = entry;
 }
 
 err_t load_linux(struct load *load)
 {
-	struct linux_block *b = kzalloc(sizeof(*b));
-	u64 address, base;
-	err_t err;
+	struct setup_header header;
+	u64 kernel, base;
+	err_t err = read_header(load, &header);
 
-	if (!b)
-		return load_fail(load, E_NOMEM, "no memory for the zero page");
-	err = load_kernel(load, &b->zero.header, &address);
 	if (!err)
-		err = load_initrd(load, &b->zero.header);
+		err = load_kernel(load, &header, &kernel);
 	if (!err)
-		err = load_place(load, "the zero page", sizeof(*b), PAGE_SIZE,
-				 false, &base);
+		err = load_initrd(load, &header);
 	if (!err)
-		err = fill_block(load, b, base);
-	if (!err) {
-		enter_long_mode(&load->vm->vcpu[0]->state, address + ENTRY_64,
-				base);
-		log_info("%s: %s: Linux, boot protocol %u.%02u, at 0x%lx",
-			 load->vm->config.name, load->file.name,
-			 b->zero.header.version >> 8,
-			 b->zero.header.version & 0xff, address);
-	}
-	kfree(b);
-	return err;
+		err = place_block(load, &header, &base);
+	if (err)
+		return err;
+	enter_long_mode(&load->vm->vcpu[0]->state, kernel + ENTRY_64, base);
+	log_info("%s: %s: Linux, boot protocol %u.%02u, at 0x%lx",
+		 load->vm->config.name, load->file.name, header.version >> 8,
+		 header.version & 0xff, kernel);
+	return E_OK;
 }

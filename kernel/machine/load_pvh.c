@@ -1,75 +1,44 @@
 /*
- * PVH: an ELF kernel whose note names a 32-bit entry, where it gets a start
- * information structure in EBX (Xen's docs/misc/pvh.pandoc and
- * public/arch-x86/hvm/start_info.h). Linux, the BSDs and unikernels have it.
+ * PVH: an ELF kernel that names, in a note of Xen's (XEN_ELFNOTE_PHYS32_ENTRY),
+ * where it is entered in 32-bit protected mode, with EBX at a description of
+ * the machine (xen/include/public/arch-x86/hvm/start_info.h).
  */
-#include "cpu/regs.h"
 #include "lib/log.h"
 #include "lib/string.h"
-#include "machine/acpi_tables.h"
 #include "machine/load.h"
 #include "vm/vm.h"
 
-#define NOTE_OWNER	  "Xen"
-#define NOTE_PHYS32_ENTRY 18
-#define START_MAGIC	  0x336ec578
-#define START_VERSION	  1 /* the first with a memory map */
-
-#define GDT_CODE    1
-#define GDT_DATA    2
-#define GDT_ENTRIES 3
-
 struct start_info {
 	u32 magic, version, flags, modules;
-	u64 module_list, cmdline, rsdp, map;
-	u32 map_entries, reserved;
+	u64 module_list, cmdline, rsdp, memory_map;
+	u32 regions, reserved;
 };
 ASSERT_SIZE(struct start_info, 56);
+#define START_MAGIC 0x336ec578
 
 struct start_module {
 	u64 address, size, cmdline, reserved;
 };
 
-struct start_map {
-	u64 base, size;
+struct start_region {
+	u64 start, size;
 	u32 type, reserved;
 };
+#define REGION_RAM	1 /* as in an E820 map */
+#define REGION_RESERVED 2
 
-/* All that the kernel is told, in one piece of guest memory. */
+/* Flat segments by any selectors: a kernel loads its own table first. */
+#define CODE 0x08
+#define DATA 0x10
+
 struct pvh_block {
 	struct start_info info;
 	struct start_module module[VM_MODULES];
-	struct start_map map[LOAD_MAP_MAX];
-	u64 gdt[GDT_ENTRIES];
+	struct start_region region[LOAD_REGIONS];
 	char cmdline[VM_TEXT_MAX];
 	char words[VM_MODULES][VM_TEXT_MAX];
 };
-
 #define AT(base, member) ((base) + offsetof(struct pvh_block, member))
-
-bool load_is_pvh(const struct file *file)
-{
-	u64 entry;
-
-	return !load_elf_note(file, NOTE_OWNER, NOTE_PHYS32_ENTRY, &entry);
-}
-
-static err_t load_kernel(struct load *load, u64 *entry)
-{
-	u32 elf_entry;
-	err_t err = load_elf(load, &elf_entry);
-
-	if (err)
-		return err;
-	if (load_elf_note(&load->file, NOTE_OWNER, NOTE_PHYS32_ENTRY, entry))
-		return load_fail(load, E_FORMAT,
-				 "no PVH entry: no note 18 of Xen's");
-	if (!load_is_taken(load, *entry))
-		return load_fail(load, E_FORMAT,
-				 "the PVH entry 0x%lx is in no segment",
-				 *entry);
-	return E_OK;
-}
 
 static err_t load_modules(struct load *load, struct pvh_block *b)
 {
@@ -85,85 +54,72 @@ static err_t load_modules(struct load *load, struct pvh_block *b)
 		b->module[i].size = module.size;
 		copy_string(b->words[i], VM_TEXT_MAX, module.words);
 	}
+	b->info.modules = config->modules;
 	return E_OK;
 }
 
 static void describe_memory(struct pvh_block *b,
 			    const struct guest_memory *memory)
 {
-	struct load_map map[LOAD_MAP_MAX];
+	struct load_region region[LOAD_REGIONS];
 
-	b->info.map_entries = load_memory_map(memory, map);
-	for (unsigned i = 0; i < b->info.map_entries; i++)
-		b->map[i] = (struct start_map){map[i].base, map[i].size,
-					       map[i].type, 0};
+	b->info.regions = load_memory_map(memory, region);
+	for (unsigned i = 0; i < b->info.regions; i++)
+		b->region[i] = (struct start_region){
+			.start = region[i].start,
+			.size = region[i].size,
+			.type = region[i].usable ? REGION_RAM : REGION_RESERVED,
+		};
 }
 
-static void link_block(struct pvh_block *b, u64 base, unsigned modules)
+static void link_block(struct pvh_block *b, u64 base)
 {
-	b->info.magic = START_MAGIC;
-	b->info.version = START_VERSION;
-	b->info.modules = modules;
-	b->info.module_list = modules ? AT(base, module) : 0;
+	b->info.module_list = AT(base, module);
 	b->info.cmdline = AT(base, cmdline);
-	b->info.map = AT(base, map);
-	for (unsigned i = 0; i < modules; i++)
+	b->info.memory_map = AT(base, region);
+	for (unsigned i = 0; i < b->info.modules; i++)
 		b->module[i].cmdline = AT(base, words[i]);
 }
 
-static err_t load_block(struct load *load, u64 *base)
+static err_t place_block(struct load *load, u64 *base)
 {
 	struct pvh_block b = {
-		.gdt[GDT_CODE] = 0x00cf9b000000ffff, /* flat, 32 bits */
-		.gdt[GDT_DATA] = 0x00cf93000000ffff,
+		.info = {.magic = START_MAGIC, .version = 1, .rsdp = load->rsdp},
 	};
 	err_t err = load_modules(load, &b);
 
 	if (!err)
-		err = load_place(load, "the start information", sizeof(b), 16,
+		err = load_place(load, "PVH's start information", sizeof(b), 16,
 				 false, base);
 	if (err)
 		return err;
-	err = acpi_tables(load->vm, &b.info.rsdp);
-	if (err)
-		return load_fail(load, err, "no room for the ACPI tables");
 	copy_string(b.cmdline, sizeof(b.cmdline), load->vm->config.cmdline);
 	describe_memory(&b, &load->vm->memory);
-	link_block(&b, *base, load->vm->config.modules);
+	link_block(&b, *base);
 	return guest_write(&load->vm->memory, *base, &b, sizeof(b));
-}
-
-/* CR0, CR4, segments and TR as pvh.pandoc has them; TR is so from reset. */
-static void enter_protected_mode(struct vcpu_state *state, u64 entry, u64 base)
-{
-	const struct segment data = {GDT_DATA << 3,
-				     SEG_G | SEG_DB | SEG_P | SEG_S | 3,
-				     0xffffffff, 0};
-
-	state->cr0 = CR0_PE | CR0_ET;
-	for (unsigned i = ES; i <= GS; i++)
-		state->seg[i] = data;
-	state->seg[CS].selector = GDT_CODE << 3;
-	state->seg[CS].attr |= 8; /* code */
-	state->seg[TR].limit = 0x67;
-	state->gdtr.base = AT(base, gdt);
-	state->gdtr.limit = GDT_ENTRIES * 8 - 1;
-	state->idtr.limit = 0; /* an early exception ends the VM at once */
-	state->rip = entry;
-	state->gpr[RBX] = AT(base, info);
 }
 
 err_t load_pvh(struct load *load)
 {
-	u64 entry, base;
-	err_t err = load_kernel(load, &entry);
+	struct vcpu_state *state = &load->vm->vcpu[0]->state;
+	u32 entry, unused = 0;
+	u64 base;
+	err_t err;
 
+	if (!load_find_pvh(&load->file, &entry))
+		return load_fail(load, E_FORMAT,
+				 "no ELF file with a note of PVH's entry");
+	err = load_elf(load, &unused);
 	if (!err)
-		err = load_block(load, &base);
+		err = place_block(load, &base);
 	if (err)
 		return err;
-	enter_protected_mode(&load->vm->vcpu[0]->state, entry, base);
-	log_info("%s: %s: PVH, entry 0x%lx, %u modules", load->vm->config.name,
-		 load->file.name, entry, load->vm->config.modules);
+	if (!load_is_used(load, entry))
+		return load_fail(load, E_FORMAT,
+				 "PVH's entry 0x%x is in no segment", entry);
+	load_enter_protected(state, entry, CODE, DATA);
+	state->gpr[RBX] = AT(base, info);
+	log_info("%s: %s: PVH, entry 0x%x", load->vm->config.name,
+		 load->file.name, entry);
 	return E_OK;
 }

@@ -50,11 +50,10 @@ static void keyboard_write(void *device, struct vcpu *vcpu, u64 offset,
 		reset(device, PORT_KEYBOARD);
 }
 
-static void reset_write(void *device, struct vcpu *vcpu, u64 offset,
-			unsigned size, u64 value)
+void ports_reset(struct vm *vm, u8 value)
 {
 	if (value & 4)
-		reset(device, PORT_RESET);
+		reset(vm, PORT_RESET);
 }
 
 static const struct {
@@ -67,7 +66,6 @@ static const struct {
 	 {debug_read, debug_write, debug_write_bytes}},
 	{"end", PORT_END, {.write = end_write}},
 	{"keyboard", PORT_KEYBOARD, {keyboard_read, keyboard_write, NULL}},
-	{"reset", PORT_RESET, {.write = reset_write}},
 };
 
 err_t ports_create(struct vm *vm)

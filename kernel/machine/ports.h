@@ -24,4 +24,7 @@ struct vm;
 
 err_t ports_create(struct vm *vm);
 
+/* A byte to PORT_RESET, which lies among PCI's ports. */
+void ports_reset(struct vm *vm, u8 value);
+
 #endif

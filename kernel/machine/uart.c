@@ -1,6 +1,8 @@
 #include "machine/uart.h"
 
 #include "lib/string.h"
+#include "machine/irq.h"
+#include "machine/layout.h"
 #include "mm/heap.h"
 #include "vm/vm.h"
 
@@ -105,10 +107,12 @@ static void rx_clear(struct uart *uart)
 	uart->rx_head = uart->rx_count = 0;
 }
 
-/* Takes what has been typed, as far as there is room; looped back: nothing. */
+/* Takes what has been typed for it, as far as there is room. */
 static void rx_fill(struct uart *uart)
 {
-	while (!(uart->mcr & MCR_LOOP) && uart->rx_count < rx_size(uart)) {
+	if ((uart->mcr & MCR_LOOP) || uart->vm->config.console != CONSOLE_UART)
+		return;
+	while (uart->rx_count < rx_size(uart)) {
 		int byte = vm_console_read(uart->vm);
 
 		if (byte < 0)
@@ -161,6 +165,11 @@ bool uart_irq_level(struct uart *uart)
 	/* Looped back, OUT2's pin is inactive (8.6). */
 	return cause(uart) != IIR_NONE &&
 	       (uart->mcr & (MCR_OUT2 | MCR_LOOP)) == MCR_OUT2;
+}
+
+void uart_interrupt(struct uart *uart)
+{
+	irq_line(uart->vm, GSI_UART, uart_irq_level(uart));
 }
 
 static u8 read_iir(struct uart *uart)
@@ -326,6 +335,7 @@ static u64 port_read(void *device, struct vcpu *vcpu, u64 offset, unsigned size)
 
 	for (unsigned i = 0; i < size; i++)
 		value |= (u64)read_register(uart, offset + i) << (8 * i);
+	uart_interrupt(uart);
 	return value;
 }
 
@@ -340,6 +350,7 @@ static void port_write(void *device, struct vcpu *vcpu, u64 offset,
 		if (write_register(uart, offset + i, byte))
 			vm_console_write(uart->vm, &byte, 1);
 	}
+	uart_interrupt(uart);
 }
 
 static const struct bus_ops ops = {.read = port_read, .write = port_write};

@@ -34,7 +34,8 @@ err_t uart_create(struct vm *vm);
 void uart_destroy(struct vm *vm);
 void uart_reset(struct uart *uart);
 
-/* Its interrupt line: for an interrupt controller. */
+/* What its interrupt line should be, and setting it: something was typed. */
 bool uart_irq_level(struct uart *uart);
+void uart_interrupt(struct uart *uart);
 
 #endif

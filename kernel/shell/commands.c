@@ -10,6 +10,7 @@
 #include "lib/string.h"
 #include "mm/pages.h"
 #include "shell/config.h"
+#include "shell/net_commands.h"
 #include "shell/shell.h"
 #include "vm/selftest.h"
 #include "vm/vm.h"
@@ -219,6 +220,11 @@ static const struct command commands[] = {
 	{"vm resume", "NAME", "let it go on", true, run_vm_resume},
 	{"vm console", "NAME", "its console; Ctrl-] comes back", true,
 	 run_vm_console},
+	{"net list", "", "the host's network devices", false, run_net_list},
+	{"net switch", "", "its ports, whom it heard where", false,
+	 run_net_switch},
+	{"net bench", "WHAT,KEY=VALUE", "blast, ping or sink frames", false,
+	 run_net_bench},
 	{"exits", "[NAME]", "exits by reason, average cycles", false,
 	 run_exits},
 	{"log", "[LINES]", "the newest log lines", false, run_log},

@@ -15,9 +15,17 @@
  *	initrd = FILE words		# a module, the first; once
  *	module = FILE words		# may repeat
  *	cmdline = words
- *	loader = auto			# or multiboot, flat, linux, pvh
+ *	loader = auto			# or multiboot, flat
+ *	console = uart			# or virtio: where typing goes
  *	autostart = yes			# or no
  *	cpu = 1				# host CPU; left out: spread
+ *
+ *	[nic lan]			# a network device of the host
+ *	device = first			# or 00:02.0, or its MAC address
+ *	frame-max = 1514		# left out: what the device is made for
+ *	rx-ring = 256
+ *	tx-ring = 256
+ *	rx-buffers = 256		# left out: the ring's size, 8 MiB
  *
  * What is not given is as shown, text is empty, the host is called godwit. The
  * parser touches nothing but its arguments.
@@ -25,6 +33,7 @@
 #ifndef SHELL_CONFIG_H
 #define SHELL_CONFIG_H
 
+#include "drivers/netdev.h"
 #include "lib/error.h"
 #include "lib/log.h"
 #include "lib/types.h"
@@ -43,6 +52,8 @@ struct config {
 	enum on_idle on_idle;
 	struct vm_config vm[VMS_MAX];
 	unsigned vms;
+	struct netdev_options nic[NETDEVS_MAX];
+	unsigned nics;
 };
 
 /*

@@ -12,8 +12,15 @@
 
 #define MAX_LEAF	  0xd
 #define MAX_EXTENDED_LEAF 0x80000008
-#define KVM_LEAF	  0x40000000
-#define GODWIT_LEAF	  0x40000100 /* where those look who search */
+#define HYPERVISOR_LEAF	  0x40000000
+#define OWN_LEAF	  0x40000100
+
+/* Documentation/virt/kvm/x86/cpuid.rst of Linux's source. */
+#define KVM_FEATURES                                                       \
+	(BIT(0) /* its clock by MSRs 0x11, 0x12 */ |                       \
+	 BIT(1) /* no need to wait after port accesses */ |                \
+	 BIT(3) /* its clock by MSRs 0x4b564d00, 01 */ |                   \
+	 BIT(24) /* which all vCPUs may read alike */)
 
 struct state_limits model_limits;
 
@@ -28,7 +35,8 @@ struct state_limits model_limits;
 	(BIT(0) /* FPU */ | BIT(1) /* VME */ | BIT(2) /* DE */ |           \
 	 BIT(3) /* PSE */ | BIT(4) /* TSC */ | BIT(5) /* MSR */ |          \
 	 BIT(6) /* PAE */ | BIT(7) /* MCE */ | BIT(8) /* CX8 */ |          \
-	 BIT(9) /* APIC */ | BIT(11) /* SEP */ | BIT(13) /* PGE */ |       \
+	 BIT(9) /* APIC */ | BIT(11) /* SEP */ | BIT(12) /* MTRR */ |      \
+	 BIT(13) /* PGE */ |                                               \
 	 BIT(14) /* MCA */ | BIT(15) /* CMOV */ | BIT(16) /* PAT */ |      \
 	 BIT(17) /* PSE36 */ | BIT(19) /* CLFLUSH */ | BIT(23) /* MMX */ | \
 	 BIT(24) /* FXSR */ | BIT(25) /* SSE */ | BIT(26) /* SSE2 */)
@@ -47,11 +55,6 @@ struct state_limits model_limits;
 	(LEAF1_EDX | BIT(20) /* NX */ | BIT(22) /* MMXEXT */ |              \
 	 BIT(26) /* 1G pages */ | BIT(27) /* RDTSCP */ | BIT(29) /* LM */ | \
 	 BIT(11) /* SYSCALL */)
-
-#define KVM_FEATURES                                                     \
-	(BIT(0) /* kvmclock */ | BIT(1) /* needs no delays by port 0x80 */ | \
-	 BIT(3) /* kvmclock by its newer MSRs */ |                       \
-	 BIT(24) /* kvmclock is the same on all CPUs */)
 
 /* One leaf: host & keep | set. Leaves without a row answer zero. */
 struct leaf_rule {
@@ -78,17 +81,17 @@ static const struct leaf_rule rules[] = {
 	 {BIT(0) /* XSAVEOPT */ | BIT(2) /* XGETBV 1 */, 0, 0, 0},
 	 {0, 0, 0, 0}},
 	{0xd, 2, {ALL, ALL, ALL, 0}, {0, 0, 0, 0}},
-	/* "KVMKVMKVM", and what of KVM there is (cpuid.rst) */
-	{KVM_LEAF,
+	/* "KVMKVMKVM": what guests know to make use of */
+	{HYPERVISOR_LEAF,
 	 0,
 	 {0, 0, 0, 0},
-	 {KVM_LEAF + 1, 0x4b4d564b, 0x564b4d56, 0x0000004d}},
-	{KVM_LEAF + 1, 0, {0, 0, 0, 0}, {KVM_FEATURES, 0, 0, 0}},
-	/* "GodwitGodwit" */
-	{GODWIT_LEAF,
+	 {HYPERVISOR_LEAF + 1, 0x4b4d564b, 0x564b4d56, 0x4d}},
+	{HYPERVISOR_LEAF + 1, 0, {0, 0, 0, 0}, {KVM_FEATURES, 0, 0, 0}},
+	/* "GodwitGodwit": and who it really is */
+	{OWN_LEAF,
 	 0,
 	 {0, 0, 0, 0},
-	 {GODWIT_LEAF, 0x77646f47, 0x6f477469, 0x74697764}},
+	 {OWN_LEAF, 0x77646f47, 0x6f477469, 0x74697764}},
 	{0x80000000, 0, {0, ALL, ALL, ALL}, {MAX_EXTENDED_LEAF, 0, 0, 0}},
 	{0x80000001, 0, {ALL, 0, EXT1_ECX, EXT1_EDX}, {0, 0, 0, 0}},
 	{0x80000002, 0, {ALL, ALL, ALL, ALL}, {0, 0, 0, 0}},
@@ -243,7 +246,7 @@ static u32 clamp_leaf(u32 leaf)
 {
 	if (leaf - 0x80000000u < 0x40000000u)
 		return leaf;
-	if (leaf >= KVM_LEAF && leaf < KVM_LEAF + 0x10000)
+	if (leaf >= HYPERVISOR_LEAF && leaf < HYPERVISOR_LEAF + 0x10000)
 		return leaf;
 	if (leaf > MAX_LEAF && features.vendor == VENDOR_INTEL)
 		return MAX_LEAF;

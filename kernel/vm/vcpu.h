@@ -16,7 +16,6 @@
 #include "vm/state.h"
 
 struct vm;
-struct kvmclock;
 struct lapic;
 
 /* Reasons to leave the inner loop before the next entry (atomic bits). */
@@ -64,7 +63,6 @@ struct vcpu {
 	u64 tsc_offset; /* guest TSC = host TSC + offset */
 
 	struct lapic *lapic;
-	struct kvmclock *kvmclock;
 	u64 timer_deadline; /* host TSC of its next timer, ~0: none */
 
 	u64 look_at;   /* host TSC: look around when it has passed */

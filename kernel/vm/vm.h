@@ -20,12 +20,14 @@
 #define VM_VCPUS      8
 #define VM_MEMORY_MIN MIB(1)
 
+/* Where what is typed for the VM goes. */
+enum console_kind { CONSOLE_UART, CONSOLE_VIRTIO };
 enum loader_kind {
 	LOADER_AUTO,
 	LOADER_MULTIBOOT,
 	LOADER_FLAT,
 	LOADER_LINUX,
-	LOADER_PVH,
+	LOADER_PVH
 };
 
 /* What the configuration file says of a VM. */
@@ -38,6 +40,7 @@ struct vm_config {
 	unsigned modules;
 	char cmdline[VM_TEXT_MAX];
 	enum loader_kind loader;
+	enum console_kind console;
 	bool autostart;
 	bool populate; /* all memory at the start, in pages up to 1 GiB */
 	int host_cpu; /* -1: spread */
@@ -83,11 +86,12 @@ struct vm {
 	struct vcpu *vcpu[VM_VCPUS];
 	unsigned vcpus;
 	u64 tsc_base; /* host TSC that the guest sees as 0 */
-	u64 clock_base_ns; /* what its clock shows then */
 	u64 started_ns, first_entry_ns;
 	bool wants_service; /* atomic: see vm_request_service() */
 
+	struct chipset *chipset;
 	struct uart *uart;
+	struct pci_bus *pci;
 };
 
 #define VMS_MAX 64

@@ -96,6 +96,10 @@ class Shell:
 
     def begin(self) -> None:
         self.machine.start()
+        self.attach()
+
+    def attach(self) -> None:
+        """Takes the console of a machine that was started."""
         self.console = Console(self.machine)
         self.expect(PROMPT, self.boot.timeout)
 

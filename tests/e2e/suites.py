@@ -88,6 +88,9 @@ SUITES = {
     "memory": Suite("zero ram outside over-the-end", "memory.", "memory.elf"),
     "smp": Suite("start atomic ipi wake mapping", "smp.", "smp.elf",
                  "cpus = 2"),
+    "virtio": Suite("""
+        bus bar features polled indirect msix event-index line console
+        console-line""", "virtio.", "virtio.elf", "console = virtio"),
 }
 
 # Bochs clears what is pending when VMRUN enters a guest with IF=0, and SVM has no
@@ -125,7 +128,7 @@ HOSTILE = {
         apic-abuse apic-base console-escape console-long cpuid-sweep cr-random
         hlt-dead host-ports hypercall-storm irq-no-eoi jump-noncanonical mov-ss
         msr-sweep nmi-storm port-sweep self-modify smi svm-insn timer-storm
-        uart-abuse vmx-insn""",
+        uart-abuse virtio-abuse vmx-insn""",
     "crashed": """
         code-mmio code-off-ram cr3-mmio cr3-nowhere cr3-random gdt-nowhere
         mmio-insn stack-mmio stack-nowhere triple-fault""",

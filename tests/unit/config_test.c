@@ -127,6 +127,9 @@ TEST(each_word)
 	good("[host]\non-idle=wait\n" VM_LINES "loader=auto");
 	CHECK_EQ(config.on_idle, ON_IDLE_WAIT);
 	CHECK_EQ(config.vm[0].loader, LOADER_AUTO);
+	CHECK_EQ(config.vm[0].console, CONSOLE_UART);
+	good(VM_LINES "console = virtio");
+	CHECK_EQ(config.vm[0].console, CONSOLE_VIRTIO);
 }
 
 TEST(blanks_ends_of_line_and_comments)
@@ -298,12 +301,12 @@ TEST(bad_keys)
 	    "run or on-idle)");
 	bad("[vm a]\nram = 64M",
 	    "godwit.conf:2: ram: no such key in a VM (expected memory, cpus, "
-	    "kernel, initrd, module, cmdline, loader, autostart, "
-	    "populate or cpu)");
+	    "kernel, initrd, module, cmdline, loader, console, "
+	    "autostart, populate or cpu)");
 	bad("[vm a]\n = 64M",
 	    "godwit.conf:2: : no such key in a VM (expected memory, cpus, "
-	    "kernel, initrd, module, cmdline, loader, autostart, "
-	    "populate or cpu)");
+	    "kernel, initrd, module, cmdline, loader, console, "
+	    "autostart, populate or cpu)");
 	bad("[vm a]\nkernel", "godwit.conf:2: \"kernel\" is no setting "
 			      "(expected key = value)");
 	bad("memory = 64M", "godwit.conf:1: memory: before any section "
@@ -322,16 +325,59 @@ TEST(twice)
 	good(VM_LINES "cpus=1\n[vm b]\nkernel=k\ncpus=1");
 }
 
+TEST(nics)
+{
+	good("[nic lan]\n[nic wan]\ndevice = 00:02.0\nrx-ring = 512\n"
+	     "tx-ring = 32\nrx-buffers = 100\nframe-max = 65549\n" VM_LINES);
+	CHECK_EQ(config.nics, 2);
+	CHECK_EQ(config.vms, 1);
+	CHECK_STR(config.nic[0].name, "lan");
+	CHECK_STR(config.nic[0].device, "first");
+	CHECK_EQ(config.nic[0].rx_ring, 0);
+	CHECK_EQ(config.nic[0].frame_max, 0);
+	CHECK_STR(config.nic[1].device, "00:02.0");
+	CHECK_EQ(config.nic[1].rx_ring, 512);
+	CHECK_EQ(config.nic[1].tx_ring, 32);
+	CHECK_EQ(config.nic[1].rx_buffers, 100);
+	CHECK_EQ(config.nic[1].frame_max, 65549);
+	good("[nic a]\ndevice = 52:54:00:12:34:56");
+	CHECK_STR(config.nic[0].device, "52:54:00:12:34:56");
+}
+
+TEST(bad_nics)
+{
+	bad("[nic lan]\nmemory = 64M",
+	    "godwit.conf:2: memory: no such key in a NIC (expected device, "
+	    "rx-ring, tx-ring, rx-buffers or frame-max)");
+	bad("[nic lan]\ndevice = eth0",
+	    "godwit.conf:2: device: \"eth0\" is no device (expected first, a "
+	    "place like 00:02.0, or a MAC address like 52:54:00:12:34:56, in "
+	    "small letters)");
+	bad("[nic lan]\nrx-ring = 100",
+	    "godwit.conf:2: rx-ring: 100 is not a power of two (expected 256)");
+	bad("[nic lan]\ntx-ring = 16",
+	    "godwit.conf:2: tx-ring: \"16\" is not a number from 32 to 1024");
+	bad("[nic lan]\nframe-max = 1500",
+	    "godwit.conf:2: frame-max: \"1500\" is not a number from 1514 to "
+	    "65549");
+	bad("[nic too-long]",
+	    "godwit.conf:1: [nic too-long]: not a name (expected up to 7 "
+	    "letters, digits and - _ .)");
+	bad("[nic a]\n[nic a]", "godwit.conf:2: [nic a]: given twice");
+	bad("[nic a]\n[nic b]\n[nic c]\n[nic d]\n[nic e]",
+	    "godwit.conf:5: [nic e]: too many NICs (at most 4)");
+}
+
 TEST(bad_sections)
 {
 	bad("[guest a]", "godwit.conf:1: [guest a]: no such section (expected "
-			 "[host] or [vm NAME])");
-	bad("[vm]", "godwit.conf:1: [vm]: no such section (expected [host] or "
-		    "[vm NAME])");
-	bad("[vma]", "godwit.conf:1: [vma]: no such section (expected [host] "
-		     "or [vm NAME])");
-	bad("[]", "godwit.conf:1: []: no such section (expected [host] or [vm "
-		  "NAME])");
+			 "[host], [nic NAME] or [vm NAME])");
+	bad("[vm]", "godwit.conf:1: [vm]: no such section (expected [host], "
+		    "[nic NAME] or [vm NAME])");
+	bad("[vma]", "godwit.conf:1: [vma]: no such section (expected [host], "
+		     "[nic NAME] or [vm NAME])");
+	bad("[]", "godwit.conf:1: []: no such section (expected [host], [nic "
+		  "NAME] or [vm NAME])");
 	bad("[vm a", "godwit.conf:1: [vm a: the section has no ] at its end");
 	bad("[", "godwit.conf:1: [: the section has no ] at its end");
 	bad("[vm a b]", "godwit.conf:1: [vm a b]: not a name (expected "
@@ -388,7 +434,8 @@ TEST(mutated_files)
 	static const char seed_text[] =
 		"[host]\nname = alpha\nlog = warn\n# c\n[vm a]\nmemory = 64M\n"
 		"cpus = 2\nkernel = guests/a.elf\ninitrd = i x\nmodule = m y\n"
-		"cmdline = c d e\nloader = auto\nautostart = yes\ncpu = 1\n";
+		"cmdline = c d e\nloader = auto\nautostart = yes\ncpu = 1\n"
+		"console = virtio\n";
 	static const char dictionary[] = "[]=# \n\r\tvm01MG.\0\xff";
 	u64 seed = 1;
 

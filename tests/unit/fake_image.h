@@ -9,7 +9,6 @@
 #include <string.h>
 
 #include "cpu/regs.h"
-#include "machine/acpi_tables.h"
 #include "machine/load.h"
 #include "tests/unit/fake_vm.h"
 #include "tests/unit/test.h"
@@ -19,16 +18,6 @@
 static struct vm *vm;
 static u8 image[IMAGE_MAX];
 static size_t image_size;
-
-/* What the tables' maker says. */
-static err_t fake_acpi;
-
-err_t acpi_tables(struct vm *for_vm, u64 *rsdp)
-{
-	CHECK(for_vm == vm);
-	*rsdp = 0xe0010;
-	return fake_acpi;
-}
 
 static inline void start(u64 memory)
 {

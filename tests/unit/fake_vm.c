@@ -5,10 +5,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cpu/calendar.h"
+#include "cpu/random.h"
 #include "cpu/time.h"
-#include "cpu/wall.h"
 #include "files.h"
 #include "lib/log.h"
+#include "machine/acpi_tables.h"
+#include "machine/irq.h"
 #include "mm/heap.h"
 #include "mm/pages.h"
 
@@ -20,6 +23,8 @@ size_t fake_console_used;
 const char *fake_console_in = "";
 bool fake_ended;
 u32 fake_status;
+unsigned fake_requested;
+static u64 fake_seed = 1;
 
 /* --- time --- */
 
@@ -36,13 +41,6 @@ u64 tsc_to_ns(u64 ticks)
 u64 ns_to_tsc(u64 ns)
 {
 	return (unsigned __int128)ns * FAKE_TSC_HZ / NS_PER_S;
-}
-
-u64 tsc_khz = FAKE_TSC_HZ / 1000;
-
-u64 wall_ns(u64 tsc)
-{
-	return FAKE_WALL_NS + tsc_to_ns(tsc);
 }
 
 /* --- the log, the console, the end --- */
@@ -69,10 +67,53 @@ int vm_console_read(struct vm *vm)
 	return *fake_console_in ? (u8)*fake_console_in++ : -1;
 }
 
+void vm_request_service(struct vm *vm)
+{
+	fake_requested++;
+}
+
 void vm_end(struct vm *vm, u32 status)
 {
 	fake_ended = true;
 	fake_status = status;
+}
+
+/* --- what else the machine has, unless a test links it --- */
+
+#define WEAK __attribute__((weak))
+
+u32 fake_lines;
+u64 fake_message_address;
+u32 fake_message_data;
+unsigned fake_messages;
+
+WEAK void irq_line(struct vm *vm, unsigned gsi, bool high)
+{
+	fake_lines = (fake_lines & ~BIT(gsi)) | (u32)high << gsi;
+}
+
+WEAK void irq_message(struct vm *vm, u64 address, u32 data)
+{
+	fake_message_address = address;
+	fake_message_data = data;
+	fake_messages++;
+}
+
+WEAK void irq_eoi(struct vm *vm, u8 vector)
+{
+}
+
+u64 tsc_khz = FAKE_TSC_HZ / 1000;
+
+WEAK u64 wall_clock_seconds(void)
+{
+	return 1000000000;
+}
+
+WEAK err_t acpi_tables(struct vm *vm, u64 *rsdp)
+{
+	*rsdp = 0;
+	return E_OK;
 }
 
 /* --- memory: "physical" addresses are pointers --- */
@@ -188,6 +229,11 @@ void fake_vm_free(struct vm *vm)
 	for (unsigned i = 0; i < vm->vcpus; i++)
 		free(vm->vcpu[i]);
 	free(vm);
+}
+
+u64 random64(void)
+{
+	return fake_random(&fake_seed);
 }
 
 u64 fake_random(u64 *seed)

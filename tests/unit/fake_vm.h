@@ -14,9 +14,6 @@
 #define FAKE_TSC_HZ 2600000000ULL
 extern u64 fake_tsc;
 
-/* The time of day when it stood at 0. */
-#define FAKE_WALL_NS 1700000000123456789ULL
-
 /* The newest log line, and how many there were. */
 extern char fake_log[256];
 extern unsigned fake_log_lines;
@@ -27,6 +24,13 @@ extern const char *fake_console_in; /* what is left to be read */
 
 extern bool fake_ended;
 extern u32 fake_status;
+extern unsigned fake_requested; /* vm_request_service() */
+
+/* Levels of interrupt lines by GSI; the newest message, and how many. */
+extern u32 fake_lines;
+extern u64 fake_message_address;
+extern u32 fake_message_data;
+extern unsigned fake_messages;
 
 /* With so many vCPUs, reset as vm_build.c does it; memory 0: none. */
 struct vm *fake_vm(unsigned vcpus, u64 memory);

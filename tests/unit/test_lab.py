@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from lab import bochs, qemu
+from lab.nic import Link, Nic
 from lab.platforms import choose, nested_kvm
 from lab.terminal import Screen, _Keys
 
@@ -66,6 +67,45 @@ def test_escape_key() -> None:
 def test_outcome(tmp_path, emulator, status, log, word) -> None:
     (tmp_path / "bochs.log").write_text(log)
     assert emulator.outcome(status, tmp_path)[0] == word
+
+
+@pytest.mark.parametrize("text, wrong", [
+    ("tap", "nic tap: expected one of stream"),
+    ("stream", "expected path=SOCKET"),
+    ("dgram,local=4000", "expected local=PORT,remote=PORT"),
+    ("user,speed=9", "nic speed: expected one of mac, driver"),
+    ("user,driver=ne2k", "nic driver=ne2k: expected one of virtio-net-pci")])
+def test_wrong_nic_is_named(text: str, wrong: str) -> None:
+    with pytest.raises(ValueError, match=wrong):
+        Nic.parse(text)
+
+
+def test_nic_in_the_words_of_both_emulators() -> None:
+    nic = Nic.parse("dgram,local=4000,remote=4001,driver=e1000")
+    words = " ".join(nic.qemu(1))
+    assert "dgram,id=net1" in words and "remote.port=4001" in words
+    assert "e1000,netdev=net1" in words and "addr=0x11" in words
+    assert "ethdev=4000" in nic.bochs()
+    words = " ".join(Nic.parse("stream,path=/a,server,mtu=9000,pcap=/b").qemu(0))
+    assert "server=on" in words and "host_mtu=9000" in words
+    assert "filter-dump" in words and "file=/b" in words
+
+
+def test_bochs_says_what_its_nic_cannot() -> None:
+    for nic in (Nic("user", driver="e1000"),
+                Nic("dgram", driver="e1000", local=4001, remote=4000),
+                Nic("dgram", local=4000, remote=4001)):
+        with pytest.raises(ValueError, match="Bochs"):
+            nic.bochs()
+
+
+def test_link_has_two_ends() -> None:
+    with Link() as link:
+        first, second = link.a(), link.b(driver="e1000")
+        assert first.server and not second.server
+        assert first.path == second.path and first.mac != second.mac
+    with Link("dgram") as link:
+        assert link.a().remote == link.b().local == link.a().local + 1
 
 
 def test_every_figure_is_explained() -> None:

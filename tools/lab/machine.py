@@ -35,6 +35,7 @@ class Spec:
     icount: Optional[int] = None  # QEMU: 2**N ns per instruction
     gdb: bool = False  # QEMU: wait for a debugger on port 1234
     interactive: bool = False  # the serial line is a socket, time is real
+    nics: list = field(default_factory=list)  # of nic.Nic
     kernel: Path = OUT / "kernel.bin"
     efi: Path = OUT / "BOOTX64.EFI"
 
@@ -109,6 +110,8 @@ class Machine:
     def start(self) -> "Machine":
         listener = None
         port = 0
+        for nic in self.spec.nics:
+            nic.wait_for_peer()
         if self.spec.interactive:
             listener = socket.create_server(("127.0.0.1", 0))
             port = listener.getsockname()[1]

@@ -40,6 +40,8 @@ def prepare(spec, folder: Path, port: int) -> list:
                     "-serial", "chardev:console"]
     else:
         command += ["-serial", f"file:{folder / 'serial.log'}"]
+    for index, nic in enumerate(spec.nics):
+        command += nic.qemu(index)
     if spec.icount is not None:
         command += ["-icount", f"shift={spec.icount},sleep=off"]
     if spec.gdb:
