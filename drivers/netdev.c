@@ -7,16 +7,16 @@
 #include "mm/heap.h"
 #include "mm/pages.h"
 
-#define POLL_BUDGET	256
-#define HEAVY_FRAMES	16     /* between two rests */
-#define HEAVY_NS	100000 /* until the next look then */
-#define CLOCK_NS	1000000 /* of a device without an interrupt, when quiet */
-#define RX_MEMORY	MIB(8) /* for one device, unless buffers are asked for */
-#define BUFFERS_MIN	4
-#define BUFFER_BLOCK	MIB(2)
-#define BUFFER_ALIGN	64
-#define COPIES		256
-#define COPIES_MEMORY	MIB(1)
+#define POLL_BUDGET   256
+#define HEAVY_FRAMES  16      /* between two rests */
+#define HEAVY_NS      100000  /* until the next look then */
+#define CLOCK_NS      1000000 /* of a device without an interrupt, when quiet */
+#define RX_MEMORY     MIB(8)  /* for one device, unless buffers are asked for */
+#define BUFFERS_MIN   4
+#define BUFFER_BLOCK  MIB(2)
+#define BUFFER_ALIGN  64
+#define COPIES	      256
+#define COPIES_MEMORY MIB(1)
 
 struct netdev *netdevs[NETDEVS_MAX];
 unsigned netdev_count;

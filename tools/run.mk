@@ -36,6 +36,11 @@ bench: ## measure exits: instructions and cycles
 	$(call prepare,demo)
 	@/usr/bin/python3 tools/bench.py
 
+bench-guest-net: ## measure a Linux guest's network against plain QEMU
+	$(call prepare,test)
+	@/usr/bin/python3 tools/guest_linux.py cloud
+	@/usr/bin/python3 tools/bench_guest_net.py
+
 size: $(OUT)/kernel.elf ## how much code the kernel has, by part
 	@tools/need demo
 	@/usr/bin/python3 tools/size.py
@@ -54,4 +59,4 @@ help: ## this list
 			printf '  make %-12s %s\n' "$$name" "$$text"; done
 
 .PHONY: check check-unit check-svm check-vmx demo run run-vmx debug bench \
-	bench-net size lint help
+	bench-net bench-guest-net size lint help

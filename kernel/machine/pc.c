@@ -53,6 +53,8 @@ static err_t pc_create(struct vm *vm)
 		err = virtio_rng_create(vm);
 	if (!err)
 		err = virtio_console_create(vm);
+	if (!err)
+		err = virtio_net_create(vm);
 	return err;
 }
 

@@ -7,6 +7,7 @@
 struct vm;
 
 err_t virtio_console_create(struct vm *vm);
+err_t virtio_net_create(struct vm *vm);
 err_t virtio_rng_create(struct vm *vm);
 
 #endif

@@ -200,6 +200,12 @@ void vq_add(struct virtqueue *vq, const struct vq_chain *chain, u32 written)
 		  sizeof(entry));
 }
 
+void vq_undo(struct virtqueue *vq, u16 count)
+{
+	vq->added -= count;
+	vq->taken -= count;
+}
+
 /*
  * 2.7.7: without event index a flag tells; with it, whether the index has just
  * gone past what the driver waits for. What is published must be visible

@@ -65,6 +65,8 @@ void vq_give_back(struct virtqueue *vq, u16 count);
 
 /* Done, `written` bytes of it; the driver sees it from vq_publish() on. */
 void vq_add(struct virtqueue *vq, const struct vq_chain *chain, u32 written);
+/* The newest `count` added, and taken, as if they had never been. */
+void vq_undo(struct virtqueue *vq, u16 count);
 /* True: the driver is to be interrupted. */
 bool vq_publish(struct virtqueue *vq);
 

@@ -274,6 +274,39 @@ static err_t set_flag(struct parser *p, const struct key *key, struct slice s,
 	return err;
 }
 
+static int hex_digit(char c)
+{
+	return c >= '0' && c <= '9'   ? c - '0'
+	       : c >= 'a' && c <= 'f' ? c - 'a' + 10
+	       : c >= 'A' && c <= 'F' ? c - 'A' + 10
+				      : -1;
+}
+
+/* A device's own address: of no group, and not zero. */
+static err_t set_mac(struct parser *p, const struct key *key, struct slice s,
+		     void *field)
+{
+	u8 mac[6], any = 0;
+	bool good = s.n == 17;
+
+	for (unsigned i = 0; good && i < sizeof(mac); i++) {
+		int high = hex_digit(s.at[3 * i]);
+		int low = hex_digit(s.at[3 * i + 1]);
+
+		good = high >= 0 && low >= 0 &&
+		       (i == 5 || s.at[3 * i + 2] == ':');
+		mac[i] = (u32)high << 4 | (u32)low;
+		any |= mac[i];
+	}
+	if (!good || !any || (mac[0] & 1))
+		return fail(p,
+			    "%s: \"%.*s\" is not the address of a device "
+			    "(expected like 02:67:64:01:02:03)",
+			    key->name, SHOWN(s));
+	memcpy(field, mac, sizeof(mac));
+	return E_OK;
+}
+
 static err_t set_module(struct parser *p, const struct key *key, struct slice s,
 			void *field)
 {
@@ -342,6 +375,10 @@ static const struct key vm_keys[] = {
 	{"cmdline", set_text, VM(cmdline), .size = VM_TEXT_MAX},
 	{"loader", set_word, VM(loader), .words = loader_words},
 	{"console", set_word, VM(console), .words = console_words},
+	{"net", set_flag, VM(net), .words = flag_words},
+	{"mac", set_mac, VM(mac)},
+	{"mtu", set_number, VM(mtu), .low = CONFIG_MTU_MIN,
+	 .high = CONFIG_MTU_MAX},
 	{"autostart", set_flag, VM(autostart), .words = flag_words},
 	{"populate", set_flag, VM(populate), .words = flag_words},
 	{"cpu", set_number, VM(host_cpu), .high = CONFIG_CPU_MAX},
@@ -456,6 +493,7 @@ static err_t begin_vm(struct parser *p, struct slice name)
 	vm->cpus = 1;
 	vm->autostart = true;
 	vm->host_cpu = -1;
+	vm->mtu = 1500;
 	begin_section(p, vm, NULL);
 	return E_OK;
 }
@@ -575,6 +613,33 @@ static size_t skip_mark(const char *text, size_t size)
 	return size >= 3 && !memcmp(text, "\xef\xbb\xbf", 3) ? 3 : 0;
 }
 
+static u64 hash(u64 h, const char *text)
+{
+	/* FNV-1a, the terminating zero with it. */
+	do
+		h = (h ^ (u8)*text) * 0x100000001b3;
+	while (*text++);
+	return h;
+}
+
+/* Locally administered; the same at every start, and on no other host. */
+static void choose_macs(struct config *out)
+{
+	for (unsigned i = 0; i < out->vms; i++) {
+		struct vm_config *vm = &out->vm[i];
+		u64 h = hash(hash(0xcbf29ce484222325, out->name), vm->name);
+		bool given = false;
+
+		for (unsigned n = 0; n < sizeof(vm->mac); n++)
+			given |= vm->mac[n];
+		if (given)
+			continue;
+		vm->mac[0] = 0x02;
+		for (unsigned n = 1; n < sizeof(vm->mac); n++)
+			vm->mac[n] = h >> 8 * n;
+	}
+}
+
 err_t config_parse(const char *text, size_t size, struct config *out,
 		   char *error, size_t error_size)
 {
@@ -598,5 +663,6 @@ err_t config_parse(const char *text, size_t size, struct config *out,
 		if (err)
 			return err;
 	}
+	choose_macs(out);
 	return end_section(&p);
 }

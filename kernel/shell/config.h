@@ -17,6 +17,9 @@
  *	cmdline = words
  *	loader = auto			# or multiboot, flat
  *	console = uart			# or virtio: where typing goes
+ *	net = no			# or yes: at the host's switch
+ *	mac = 02:67:64:01:02:03		# left out: from host's and VM's name
+ *	mtu = 1500
  *	autostart = yes			# or no
  *	cpu = 1				# host CPU; left out: spread
  *
@@ -42,6 +45,8 @@
 #define CONFIG_RUN_MAX	  512
 #define CONFIG_MEMORY_MAX GIB(512)
 #define CONFIG_CPU_MAX	  255
+#define CONFIG_MTU_MIN	  68 /* RFC 791 */
+#define CONFIG_MTU_MAX	  65517 /* a frame of 64 KiB with its headers */
 
 enum on_idle { ON_IDLE_WAIT, ON_IDLE_EXIT };
 

@@ -41,6 +41,9 @@ struct vm_config {
 	char cmdline[VM_TEXT_MAX];
 	enum loader_kind loader;
 	enum console_kind console;
+	bool net;  /* a network card at the host's switch: */
+	u8 mac[6];
+	unsigned mtu;
 	bool autostart;
 	bool populate; /* all memory at the start, in pages up to 1 GiB */
 	int host_cpu; /* -1: spread */

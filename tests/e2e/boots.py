@@ -110,7 +110,7 @@ def attacked(name: str, platform: str, cpus: int, attacks: list) -> Boot:
     """At the console, one attack after the other beside `spin`, a neighbour
     that must not notice."""
     vms = "".join(f"[vm {attack}]\nkernel = guests/hostile/{attack}.elf\n"
-                  "memory = 16M\nconsole = virtio\nautostart = no\n"
+                  "memory = 16M\nconsole = virtio\nnet = yes\nautostart = no\n"
                   for attack, _ in attacks)
     return Boot(name, platform,
                 config("", vms + "[vm spin]\nkernel = guests/spin.elf\n"
@@ -121,7 +121,8 @@ def attacked(name: str, platform: str, cpus: int, attacks: list) -> Boot:
 def stormed(name: str, platform: str, cpus: int, attacks: list) -> Boot:
     """All attacks at once, `paging` and `registers` among them."""
     vms = [f"[vm {attack}]\nkernel = guests/hostile/{attack}.elf\n"
-           "memory = 16M\nconsole = virtio\n" for attack, _ in attacks]
+           "memory = 16M\nconsole = virtio\nnet = yes\n"
+           for attack, _ in attacks]
     vms += [SUITES[suite].vm(suite, platform)
             for suite in ("paging", "registers")]
     return Boot(name, platform,

@@ -86,11 +86,20 @@ SUITES = {
         deadline-past deadline-cancel deadline-other-mode""", "timer.",
         "timer.elf"),
     "memory": Suite("zero ram outside over-the-end", "memory.", "memory.elf"),
+    "pci": Suite("""
+        bridge absent functions address sizes write-sizes read-only bars
+        bar-move memory-enable caps interrupt-pin""", "pci.", "pci.elf"),
+    "virtio": Suite("""
+        registers features refused reset window rng batch chain indirect msix
+        msix-mask no-interrupt event-index no-vector isr line loop nested range
+        nowhere setup broken-interrupt console console-pieces""", "virtio.",
+        "virtio.elf", "console = virtio"),
+    "net": Suite("config no-offloads send exchange", "net.", "net.elf",
+                 "net = yes"),
+    "net-answer": Suite("", kernel="net.elf", keys="net = yes",
+                        cmdline="role=answer"),
     "smp": Suite("start atomic ipi wake mapping", "smp.", "smp.elf",
                  "cpus = 2"),
-    "virtio": Suite("""
-        bus bar features polled indirect msix event-index line console
-        console-line""", "virtio.", "virtio.elf", "console = virtio"),
 }
 
 # Bochs clears what is pending when VMRUN enters a guest with IF=0, and SVM has no
@@ -127,8 +136,9 @@ HOSTILE = {
     "ended": """
         apic-abuse apic-base console-escape console-long cpuid-sweep cr-random
         hlt-dead host-ports hypercall-storm irq-no-eoi jump-noncanonical mov-ss
-        msr-sweep nmi-storm port-sweep self-modify smi svm-insn timer-storm
-        uart-abuse virtio-abuse vmx-insn""",
+        msr-sweep nmi-storm pci-noise port-sweep self-modify smi svm-insn
+        timer-storm virtio-registers virtio-rings
+        uart-abuse vmx-insn""",
     "crashed": """
         code-mmio code-off-ram cr3-mmio cr3-nowhere cr3-random gdt-nowhere
         mmio-insn stack-mmio stack-nowhere triple-fault""",

@@ -132,6 +132,49 @@ TEST(each_word)
 	CHECK_EQ(config.vm[0].console, CONSOLE_VIRTIO);
 }
 
+TEST(network_cards)
+{
+	u8 mac[6];
+
+	good(VM_LINES);
+	CHECK(!config.vm[0].net);
+	CHECK_EQ(config.vm[0].mtu, 1500);
+	good(VM_LINES "net = yes\nmac = 52:54:00:aB:Cd:ef\nmtu = 9000");
+	CHECK(config.vm[0].net);
+	CHECK_MEM(config.vm[0].mac, "\x52\x54\x00\xab\xcd\xef", 6);
+	CHECK_EQ(config.vm[0].mtu, 9000);
+	/* Chosen by both names, wherever the host's stands. */
+	good("[vm a]\nkernel = k\n[vm b]\nkernel = k\n[host]\nname = h");
+	CHECK_EQ(config.vm[0].mac[0], 0x02);
+	CHECK(memcmp(config.vm[0].mac, config.vm[1].mac, 6));
+	memcpy(mac, config.vm[1].mac, 6);
+	good("[host]\nname = h\n[vm b]\nkernel = k");
+	CHECK_MEM(config.vm[0].mac, mac, 6);
+	good("[host]\nname = other\n[vm b]\nkernel = k");
+	CHECK(memcmp(config.vm[0].mac, mac, 6));
+}
+
+TEST(bad_network_cards)
+{
+	static const char *const bad_macs[] = {
+		"",		     "1",		  "52:54:00:12:34",
+		"52:54:00:12:34:5g", "52-54-00-12-34-56", "52:54:00:12:34:567",
+		"01:00:5e:00:00:01", "ff:ff:ff:ff:ff:ff", "00:00:00:00:00:00",
+	};
+	char text[100], want[160];
+
+	for (unsigned i = 0; i < ARRAY_LEN(bad_macs); i++) {
+		snprintf(text, sizeof(text), "[vm a]\nmac = %s", bad_macs[i]);
+		snprintf(want, sizeof(want),
+			 "godwit.conf:2: mac: \"%s\" is not the address of a "
+			 "device (expected like 02:67:64:01:02:03)",
+			 bad_macs[i]);
+		bad(text, want);
+	}
+	bad("[vm a]\nmtu = 67",
+	    "godwit.conf:2: mtu: \"67\" is not a number from 68 to 65517");
+}
+
 TEST(blanks_ends_of_line_and_comments)
 {
 	good("\t[ vm\t a ]  # first\r\n"
@@ -301,12 +344,12 @@ TEST(bad_keys)
 	    "run or on-idle)");
 	bad("[vm a]\nram = 64M",
 	    "godwit.conf:2: ram: no such key in a VM (expected memory, cpus, "
-	    "kernel, initrd, module, cmdline, loader, console, "
-	    "autostart, populate or cpu)");
+	    "kernel, initrd, module, cmdline, loader, console, net, "
+	    "mac, mtu, autostart, populate or cpu)");
 	bad("[vm a]\n = 64M",
 	    "godwit.conf:2: : no such key in a VM (expected memory, cpus, "
-	    "kernel, initrd, module, cmdline, loader, console, "
-	    "autostart, populate or cpu)");
+	    "kernel, initrd, module, cmdline, loader, console, net, "
+	    "mac, mtu, autostart, populate or cpu)");
 	bad("[vm a]\nkernel", "godwit.conf:2: \"kernel\" is no setting "
 			      "(expected key = value)");
 	bad("memory = 64M", "godwit.conf:1: memory: before any section "

@@ -38,6 +38,11 @@ u64 tsc_to_ns(u64 ticks)
 	return (unsigned __int128)ticks * NS_PER_S / FAKE_TSC_HZ;
 }
 
+WEAK u64 now_ns(void)
+{
+	return tsc_to_ns(fake_tsc);
+}
+
 u64 ns_to_tsc(u64 ns)
 {
 	return (unsigned __int128)ns * FAKE_TSC_HZ / NS_PER_S;

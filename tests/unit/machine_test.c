@@ -11,7 +11,7 @@
  *	links: kernel/machine/pci.c kernel/machine/pci_irq.c
  *	links: kernel/machine/virtio_pci.c kernel/machine/virtqueue.c
  *	links: kernel/machine/virtio_rng.c kernel/machine/virtio_console.c
- *	links: kernel/machine/dma.c
+ *	links: kernel/machine/dma.c kernel/machine/virtio_net.c kernel/net/switch.c
  *	links: kernel/machine/load.c kernel/machine/load_flat.c
  *	links: kernel/machine/load_multiboot.c kernel/machine/load_elf.c
  *	links: kernel/machine/load_linux.c kernel/machine/load_pvh.c

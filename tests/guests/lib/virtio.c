@@ -1,159 +1,173 @@
 #include "virtio.h"
 
-#define CONFIG_ADDRESS 0xcf8
-#define CONFIG_DATA    0xcfc
+#include "apic.h"
 
-static void select_register(unsigned slot, unsigned offset)
+#define BARRIER() asm volatile("mfence" ::: "memory")
+
+/* A vendor capability: kind at 3, BAR at 4, offset at 8, length at 12. */
+static void note_cap(struct virtio *dev, unsigned cap)
 {
-	outl(CONFIG_ADDRESS, 0x80000000u | slot << 11 | (offset & 0xfc));
-}
+	unsigned kind = pci_read(dev->slot, cap + 3, 1);
+	unsigned bar = pci_read(dev->slot, cap + 4, 1);
 
-u32 pci_read(unsigned slot, unsigned offset, unsigned size)
-{
-	u16 port = CONFIG_DATA + (offset & 3);
-
-	select_register(slot, offset);
-	return size == 1 ? inb(port) : size == 2 ? inw(port) : inl(port);
-}
-
-void pci_write(unsigned slot, unsigned offset, unsigned size, u32 value)
-{
-	u16 port = CONFIG_DATA + (offset & 3);
-
-	select_register(slot, offset);
-	if (size == 1)
-		outb(port, value);
-	else if (size == 2)
-		outw(port, value);
-	else
-		outl(port, value);
-}
-
-int pci_find(u16 vendor, u16 device)
-{
-	for (unsigned slot = 0; slot < 32; slot++)
-		if (pci_read(slot, 0, 4) == ((u32)device << 16 | vendor))
-			return slot;
-	return -1;
-}
-
-static u8 *bar(unsigned slot, unsigned n)
-{
-	return (u8 *)(u64)(pci_read(slot, 0x10 + 4 * n, 4) & ~15u);
-}
-
-/* A vendor capability (4.1.4) or MSI-X. */
-static void note_cap(struct virtio *dev, unsigned at)
-{
-	u8 *place = bar(dev->slot, pci_read(dev->slot, at + 4, 1)) +
-		    pci_read(dev->slot, at + 8, 4);
-
-	if (pci_read(dev->slot, at, 1) == 0x11) {
-		u32 table = pci_read(dev->slot, at + 4, 4);
-
-		dev->msix_cap = at;
-		dev->msix = (u32 *)(bar(dev->slot, table & 7) + (table & ~7u));
+	if (!kind || kind >= CFG_KINDS || bar >= PCI_BARS || dev->cap[kind])
 		return;
-	}
-	switch (pci_read(dev->slot, at + 3, 1)) {
-	case 1:
-		dev->common = (volatile struct virtio_common *)place;
-		break;
-	case 2:
-		dev->notify = place;
-		dev->notify_stride = pci_read(dev->slot, at + 16, 4);
-		break;
-	case 3:
-		dev->isr = place;
-		break;
-	case 4:
-		dev->config = place;
-		break;
-	}
+	dev->cap[kind] = cap;
+	dev->length[kind] = pci_read(dev->slot, cap + 12, 4);
+	dev->area[kind] = pci_bar(dev->slot, bar) +
+			  pci_read(dev->slot, cap + 8, 4);
+	if (kind == CFG_NOTIFY)
+		dev->notify_stride = pci_read(dev->slot, cap + 16, 4);
 }
 
-bool virtio_find(struct virtio *dev, u16 device)
+bool virtio_find(struct virtio *dev, unsigned type)
 {
-	int slot = pci_find(VIRTIO_VENDOR, device);
+	int slot = pci_find(VIRTIO_ID(type));
 
 	if (slot < 0)
 		return false;
 	memset(dev, 0, sizeof(*dev));
 	dev->slot = slot;
-	pci_write(slot, 4, 2, 0x0006);
-	for (unsigned at = pci_read(slot, 0x34, 1), n = 0; at && n < 48; n++) {
+	pci_command(slot, PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER, 0);
+	for (unsigned at = 0; (at = pci_cap(slot, PCI_CAP_VENDOR, at));)
 		note_cap(dev, at);
-		at = pci_read(slot, at + 1, 1);
-	}
-	return dev->common && dev->notify && dev->isr && dev->msix;
+	return dev->cap[CFG_COMMON] && dev->cap[CFG_NOTIFY] &&
+	       dev->cap[CFG_ISR];
 }
 
-bool virtio_negotiate(struct virtio *dev, u64 features)
+#define ACCESS(bits)                                                          \
+	u##bits virtio_read##bits(const struct virtio *dev, unsigned offset)  \
+	{                                                                     \
+		return *(volatile u##bits *)(dev->area[CFG_COMMON] + offset); \
+	}                                                                     \
+	void virtio_write##bits(const struct virtio *dev, unsigned offset,    \
+				u##bits value)                                \
+	{                                                                     \
+		*(volatile u##bits *)(dev->area[CFG_COMMON] + offset) = value; \
+	}
+ACCESS(8)
+ACCESS(16)
+ACCESS(32)
+
+void virtio_write64(const struct virtio *dev, unsigned offset, u64 value)
 {
-	dev->common->status = 0;
-	if (dev->common->status)
+	virtio_write32(dev, offset, value);
+	virtio_write32(dev, offset + 4, value >> 32);
+}
+
+u8 virtio_status(const struct virtio *dev)
+{
+	return virtio_read8(dev, COMMON_STATUS);
+}
+
+void virtio_reset(const struct virtio *dev)
+{
+	virtio_write8(dev, COMMON_STATUS, 0);
+	for (unsigned looks = 0; virtio_status(dev) && looks < 100000;)
+		looks++;
+}
+
+u64 virtio_offered(const struct virtio *dev)
+{
+	u64 low;
+
+	virtio_write32(dev, COMMON_OFFER_SELECT, 0);
+	low = virtio_read32(dev, COMMON_OFFER);
+	virtio_write32(dev, COMMON_OFFER_SELECT, 1);
+	return low | (u64)virtio_read32(dev, COMMON_OFFER) << 32;
+}
+
+static void add_status(const struct virtio *dev, u8 bit)
+{
+	virtio_write8(dev, COMMON_STATUS, virtio_status(dev) | bit);
+}
+
+bool virtio_settle(const struct virtio *dev, u64 features)
+{
+	virtio_reset(dev);
+	add_status(dev, STATUS_ACKNOWLEDGE);
+	add_status(dev, STATUS_DRIVER);
+	virtio_write32(dev, COMMON_ACCEPT_SELECT, 0);
+	virtio_write32(dev, COMMON_ACCEPT, features);
+	virtio_write32(dev, COMMON_ACCEPT_SELECT, 1);
+	virtio_write32(dev, COMMON_ACCEPT, features >> 32);
+	add_status(dev, STATUS_FEATURES_OK);
+	return virtio_status(dev) & STATUS_FEATURES_OK;
+}
+
+void virtio_ready(const struct virtio *dev)
+{
+	add_status(dev, STATUS_DRIVER_OK);
+}
+
+/* --- rings */
+
+/* The avail ring ends where its size says, and there is the event (2.7.6). */
+void queue_start(struct queue *queue, const struct virtio *dev, unsigned number,
+		 volatile struct ring *ring)
+{
+	u16 size;
+
+	memset((void *)ring, 0, sizeof(*ring));
+	virtio_write16(dev, COMMON_SELECT, number);
+	size = MIN(virtio_read16(dev, COMMON_SIZE), RING_MAX);
+	*queue = (struct queue){
+		.dev = dev,
+		.ring = ring,
+		.number = number,
+		.size = size,
+		.used_event = (volatile u16 *)&ring->avail + 2 + size,
+		.avail_event = (volatile u16 *)&ring->used + 2 + 4 * size,
+	};
+	virtio_write16(dev, COMMON_SIZE, size);
+	virtio_write64(dev, COMMON_DESC, (word)ring->desc);
+	virtio_write64(dev, COMMON_AVAIL, (word)&ring->avail);
+	virtio_write64(dev, COMMON_USED, (word)&ring->used);
+	virtio_write16(dev, COMMON_ENABLE, 1);
+}
+
+void queue_add(struct queue *queue, u16 head)
+{
+	volatile struct ring *ring = queue->ring;
+	u16 index = ring->avail.index;
+
+	ring->avail.head[index % queue->size] = head;
+	BARRIER();
+	ring->avail.index = index + 1;
+}
+
+void queue_kick(const struct queue *queue)
+{
+	const struct virtio *dev = queue->dev;
+	u16 offset;
+
+	BARRIER();
+	virtio_write16(dev, COMMON_SELECT, queue->number);
+	offset = virtio_read16(dev, COMMON_NOTIFY_OFF);
+	*(volatile u16 *)(dev->area[CFG_NOTIFY] +
+			  offset * dev->notify_stride) = queue->number;
+}
+
+bool queue_wait(struct queue *queue, struct used *used)
+{
+	volatile struct ring *ring = queue->ring;
+
+	if (!wait_for(ring->used.index != queue->seen))
 		return false;
-	dev->common->status = 1;
-	dev->common->status = 3;
-	for (unsigned i = 0; i < 2; i++) {
-		dev->common->accept_select = i;
-		dev->common->accept = features >> 32 * i;
-	}
-	dev->common->status = 3 | STATUS_FEATURES_OK;
-	return dev->common->status & STATUS_FEATURES_OK;
+	BARRIER();
+	used->id = ring->used.entry[queue->seen % queue->size].id;
+	used->size = ring->used.entry[queue->seen % queue->size].size;
+	queue->seen++;
+	return true;
 }
 
-static void set_address(volatile u32 *to, const volatile void *at)
+bool queue_do(struct queue *queue, const volatile void *at, u32 size, u16 flags,
+	      struct used *used)
 {
-	to[0] = (u64)at;
-	to[1] = (u64)at >> 32;
-}
-
-void virtio_queue(struct virtio *dev, unsigned queue, struct ring *ring,
-		  u16 vector)
-{
-	volatile struct virtio_common *common = dev->common;
-
-	memset(ring, 0, sizeof(*ring));
-	common->select = queue;
-	ring->notify = (volatile u16 *)(dev->notify +
-					common->notify * dev->notify_stride);
-	common->size = RING_SIZE;
-	common->vector = vector;
-	set_address(common->desc, ring->desc);
-	set_address(common->avail, &ring->avail_flags);
-	set_address(common->used, &ring->used_flags);
-	common->enable = 1;
-}
-
-void virtio_ready(struct virtio *dev)
-{
-	dev->common->status = 3 | STATUS_FEATURES_OK | STATUS_DRIVER_OK;
-}
-
-void virtio_msix(struct virtio *dev, unsigned vectors, const u8 *vector)
-{
-	for (unsigned i = 0; i < vectors; i++) {
-		volatile u32 *entry = dev->msix + 4 * i;
-
-		entry[0] = 0xfee00000;
-		entry[1] = 0;
-		entry[2] = vector[i];
-		entry[3] = 0;
-	}
-	pci_write(dev->slot, dev->msix_cap + 2, 2, vectors ? 0x8000 : 0);
-}
-
-void ring_offer(struct ring *ring, u16 head)
-{
-	ring->avail[ring->avail_index % RING_SIZE] = head;
-	asm volatile("" ::: "memory");
-	ring->avail_index++;
-}
-
-void ring_kick(struct ring *ring)
-{
-	asm volatile("mfence" ::: "memory");
-	if (!(ring->used_flags & 1))
-		*ring->notify = 0;
+	queue->ring->desc[0].address = (word)at;
+	queue->ring->desc[0].size = size;
+	queue->ring->desc[0].flags = flags;
+	queue_add(queue, 0);
+	queue_kick(queue);
+	return queue_wait(queue, used);
 }
