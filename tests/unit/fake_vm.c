@@ -15,6 +15,9 @@
 #include "mm/heap.h"
 #include "mm/pages.h"
 
+/* A test may bring its own. */
+#define WEAK __attribute__((weak))
+
 u64 fake_tsc = 1000000;
 char fake_log[256];
 unsigned fake_log_lines;
@@ -84,8 +87,6 @@ void vm_end(struct vm *vm, u32 status)
 }
 
 /* --- what else the machine has, unless a test links it --- */
-
-#define WEAK __attribute__((weak))
 
 u32 fake_lines;
 u64 fake_message_address;
