@@ -158,13 +158,18 @@ def linux_boot(name: str, platform: str, cpus: int, *vms: str) -> Boot:
 
 
 ALL_TESTS = "godwit.run=check,load godwit.then=poweroff"
+# The CPU that is the same everywhere.
+BASELINE = linux("baseline", "cloud",
+                 "godwit.run=cpu,check,load godwit.then=poweroff",
+                 "cpu-model = baseline")
 LINUX = [
-    linux_boot("vmx-linux", "vmx", 1, linux("cloud", "cloud", ALL_TESTS)),
+    linux_boot("vmx-linux", "vmx", 1, linux("cloud", "cloud", ALL_TESTS),
+               BASELINE),
     linux_boot("svm-linux-1", "svm", 1, linux("cloud", "cloud", ALL_TESTS)),
     linux_boot("svm-linux-2", "svm", 2,
                linux("cloud", "cloud", ALL_TESTS + " godwit.cpus=2",
                      "cpus = 2"),
                linux("again", "cloud", "godwit.then=reboot")),
     linux_boot("svm-linux-general", "svm", 1,
-               linux("general", "general", ALL_TESTS)),
+               linux("general", "general", ALL_TESTS), BASELINE),
 ]

@@ -121,6 +121,8 @@ TEST(each_word)
 		good(text);
 		CHECK_EQ(config.log, i);
 	}
+	good(VM_LINES "cpu-model = baseline");
+	CHECK_EQ(config.vm[0].cpu_model, MODEL_BASELINE);
 	good(VM_LINES "loader=multiboot\nautostart=yes");
 	CHECK_EQ(config.vm[0].loader, LOADER_MULTIBOOT);
 	CHECK_EQ(config.vm[0].autostart, true);
@@ -344,11 +346,11 @@ TEST(bad_keys)
 	    "run or on-idle)");
 	bad("[vm a]\nram = 64M",
 	    "godwit.conf:2: ram: no such key in a VM (expected memory, cpus, "
-	    "kernel, initrd, module, cmdline, loader, console, net, "
+	    "kernel, initrd, module, cmdline, loader, cpu-model, console, net, "
 	    "mac, mtu, autostart, populate or cpu)");
 	bad("[vm a]\n = 64M",
 	    "godwit.conf:2: : no such key in a VM (expected memory, cpus, "
-	    "kernel, initrd, module, cmdline, loader, console, net, "
+	    "kernel, initrd, module, cmdline, loader, cpu-model, console, net, "
 	    "mac, mtu, autostart, populate or cpu)");
 	bad("[vm a]\nkernel", "godwit.conf:2: \"kernel\" is no setting "
 			      "(expected key = value)");
