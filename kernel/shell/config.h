@@ -16,6 +16,7 @@
  *	initrd = FILE words		# a module, the first; once
  *	module = FILE words		# may repeat
  *	cmdline = words
+ *	cpu-model = host		# or baseline
  *	loader = auto			# or multiboot, flat
  *	console = uart			# or virtio: where typing goes
  *	net = no			# or yes: at the host's switch

@@ -11,6 +11,7 @@
 #include "lib/types.h"
 #include "vm/bus.h"
 #include "vm/memory.h"
+#include "vm/model.h"
 #include "vm/slpt.h"
 #include "vm/vcpu.h"
 
@@ -42,6 +43,7 @@ struct vm_config {
 	unsigned modules;
 	char cmdline[VM_TEXT_MAX];
 	enum loader_kind loader;
+	enum cpu_model cpu_model;
 	enum console_kind console;
 	bool net; /* a network card at the host's switch: */
 	u8 mac[6];
@@ -90,6 +92,7 @@ struct vm {
 	u32 status;
 	char reason[160];
 
+	const struct model *model; /* the CPU that its vCPUs are */
 	struct guest_memory memory;
 	struct slpt slpt;
 	struct spinlock tables_lock; /* see shootdown.h */

@@ -124,6 +124,8 @@ TEST(each_word)
 		good(text);
 		CHECK_EQ(config.log, i);
 	}
+	good(VM_LINES "cpu-model = baseline");
+	CHECK_EQ(config.vm[0].cpu_model, MODEL_BASELINE);
 	good(VM_LINES "loader=multiboot\nautostart=yes");
 	CHECK_EQ(config.vm[0].loader, LOADER_MULTIBOOT);
 	CHECK_EQ(config.vm[0].autostart, true);
@@ -356,11 +358,11 @@ TEST(bad_keys)
 	    "run, on-idle or json)");
 	bad("[vm a]\nram = 64M",
 	    "godwit.conf:2: ram: no such key in a VM (expected memory, cpus, "
-	    "kernel, initrd, module, cmdline, loader, console, net, "
+	    "kernel, initrd, module, cmdline, loader, cpu-model, console, net, "
 	    "mac, mtu, autostart, populate, on-reset or cpu)");
 	bad("[vm a]\n = 64M",
 	    "godwit.conf:2: : no such key in a VM (expected memory, cpus, "
-	    "kernel, initrd, module, cmdline, loader, console, net, "
+	    "kernel, initrd, module, cmdline, loader, cpu-model, console, net, "
 	    "mac, mtu, autostart, populate, on-reset or cpu)");
 	bad("[vm a]\nkernel", "godwit.conf:2: \"kernel\" is no setting "
 			      "(expected key = value)");

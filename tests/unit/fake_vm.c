@@ -15,6 +15,7 @@
 #include "mm/heap.h"
 #include "mm/pages.h"
 
+/* A test may bring its own. */
 #define WEAK __attribute__((weak))
 
 u64 fake_tsc = 1000000;
