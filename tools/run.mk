@@ -14,7 +14,7 @@ check-svm: ## only the tests on AMD machines
 check-vmx: ## only the tests on Intel machines
 	@CHECK_IN=tests/e2e tools/check '$(K)' --engine vmx
 
-demo: ## show guests running on an AMD and an Intel machine
+demo: ## show Debian running on an AMD and an Intel machine
 	@tools/demo
 
 # What a target needs is there before anything is built.
