@@ -34,7 +34,8 @@ string_calls = -m$(1)-strategy=unrolled_loop:128:noalign,libcall:-1:noalign
 # What is small keeps its frame pointers and its functions, for backtraces.
 KERNEL_FAST  := $(addprefix kernel/,lib/string.c vm/run.c vm/exits.c vm/fetch.c \
 		vm/inject.c svm/enter.c svm/quick.c svm/exit.c vmx/enter.c \
-		vmx/exit.c) $(addprefix drivers/,virtq.c virtio_net.c)
+		vmx/exit.c) $(addprefix drivers/,netdev.c virtq.c \
+		virtio_net.c)
 FAST_FLAGS   := -O2 -fomit-frame-pointer
 SMALL_FLAGS  := -Oz -fno-omit-frame-pointer -fno-inline-functions-called-once \
 		-fno-tree-loop-im -fno-move-loop-invariants
@@ -72,6 +73,7 @@ $(OUT)/kernel.bin: $(OUT)/kernel.elf
 include boot/boot.mk
 -include tests/guests/guests.mk
 -include tests/tests.mk
+-include tests/fuzz/fuzz.mk
 -include tools/tools.mk
 -include tools/run.mk
 

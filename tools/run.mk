@@ -28,6 +28,12 @@ run-vmx: ## the same on an Intel machine
 	$(call prepare,demo)
 	@tools/launch --platform vmx
 
+shell: ## start a host and drop into its Linux guest's console
+	$(call prepare,demo)
+	@/usr/bin/python3 tools/guest_linux.py cloud
+	@tools/launch --platform svm --memory 1024 --config tools/linux.conf \
+		--control $(OUT)/control
+
 debug: ## the same in gdb, stopped at the kernel's entry
 	$(call prepare,debug)
 	@tools/launch --platform svm --accel emulate --gdb
@@ -58,9 +64,9 @@ lint: ## formatting and static analysis
 	@tools/lint
 
 help: ## this list
-	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' Makefile tools/run.mk | \
+	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' Makefile tools/run.mk tests/fuzz/fuzz.mk | \
 		while IFS='	' read -r name text; do \
 			printf '  make %-12s %s\n' "$$name" "$$text"; done
 
-.PHONY: check check-unit check-svm check-vmx demo run run-vmx debug bench \
+.PHONY: check check-unit check-svm check-vmx demo run run-vmx shell debug bench \
 	bench-net bench-linux bench-guest-net size lint help

@@ -355,6 +355,20 @@ static void add_device(struct aml *aml, const char *name, const char *id,
 	aml_end(aml, device);
 }
 
+/* By the name that kernels know pvpanic by. */
+static void add_panic(struct aml *aml)
+{
+	unsigned device = aml_device(aml, "PEVT"), resources;
+
+	aml_name(aml, "_HID");
+	aml_string(aml, "QEMU0001");
+	aml_name(aml, "_CRS");
+	resources = aml_resources(aml);
+	aml_ports(aml, PORT_PANIC, 1);
+	aml_resources_end(aml, resources);
+	aml_end(aml, device);
+}
+
 /* Which interrupt line a slot's pin is wired to: slot, pin, 0, line. */
 static void add_wiring(struct aml *aml)
 {
@@ -420,6 +434,7 @@ static err_t place_dsdt(struct vm *vm)
 	add_device(&aml, "COM1", "PNP0501", 0x3f8, 8, GSI_UART);
 	add_device(&aml, "RTC_", "PNP0B00", 0x70, 2, GSI_RTC);
 	add_device(&aml, "TIMR", "PNP0100", 0x40, 4, GSI_TIMER);
+	add_panic(&aml);
 	aml_end(&aml, scope);
 	fill_header(h, "DSDT", 2, sizeof(*h) + aml.size);
 	err = aml_fits(&aml) ? place(vm, h, DSDT_AT) : E_RANGE;

@@ -8,6 +8,7 @@ enum {
 	BYTE_PREFIX = 0x0a,
 	WORD_PREFIX = 0x0b,
 	DWORD_PREFIX = 0x0c,
+	STRING_PREFIX = 0x0d,
 	SCOPE_OP = 0x10,
 	BUFFER_OP = 0x11,
 	PACKAGE_OP = 0x12,
@@ -124,6 +125,13 @@ void aml_eisa_id(struct aml *aml, const char *id)
 		value |= hex(id[3 + i]) << (12 - 4 * i);
 	put(aml, DWORD_PREFIX, 1);
 	put(aml, __builtin_bswap32(value), 4);
+}
+
+void aml_string(struct aml *aml, const char *text)
+{
+	put(aml, STRING_PREFIX, 1);
+	put_name(aml, text);
+	put(aml, 0, 1);
 }
 
 /* --- resources: a buffer, whose own size stands in it, of two bytes */

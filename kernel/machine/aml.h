@@ -27,6 +27,7 @@ void aml_end(struct aml *aml, unsigned begun);
 /* What follows is the object called so: four letters, "\\_S5_" from the root. */
 void aml_name(struct aml *aml, const char *name);
 void aml_integer(struct aml *aml, u32 value);
+void aml_string(struct aml *aml, const char *text);
 /* "PNP0501", as the number it stands for (19.3.4). */
 void aml_eisa_id(struct aml *aml, const char *id);
 

@@ -60,10 +60,8 @@ static err_t pc_create(struct vm *vm)
 
 static void pc_typed(struct vm *vm)
 {
-	if (vm->config.console == CONSOLE_VIRTIO) {
+	if (vm->config.console == CONSOLE_VIRTIO)
 		vm_request_service(vm);
-		return;
-	}
 	spin_lock(&vm->lock);
 	uart_interrupt(vm->uart);
 	spin_unlock(&vm->lock);

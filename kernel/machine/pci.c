@@ -59,8 +59,8 @@ static void config_write(struct pci_device *dev, unsigned offset, unsigned size,
 	u32 changes = mask_of(size) << shift & dev->writable[word];
 
 	spin_lock(&dev->bus->lock);
-	dev->config[word] = (dev->config[word] & ~changes) |
-			    (value << shift & changes);
+	dev->config[word] =
+		(dev->config[word] & ~changes) | (value << shift & changes);
 	pci_irq_changed(dev);
 	spin_unlock(&dev->bus->lock);
 	if (dev->ops->config_written)

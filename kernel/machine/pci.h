@@ -24,18 +24,18 @@ struct pci_device;
 #define PCI_MSIX_MAX 8
 
 /* Configuration space (PCI 3.0, 6.1), by byte. */
-#define PCI_VENDOR	0x00
-#define PCI_DEVICE	0x02
-#define PCI_COMMAND	0x04
-#define PCI_STATUS	0x06
-#define PCI_REVISION	0x08 /* and the class code above it */
-#define PCI_CACHE_LINE	0x0c
-#define PCI_BAR		0x10
-#define PCI_SUBSYSTEM	0x2c
-#define PCI_CAPS	0x34
-#define PCI_INT_LINE	0x3c
-#define PCI_INT_PIN	0x3d
-#define PCI_FIRST_CAP	0x40
+#define PCI_VENDOR     0x00
+#define PCI_DEVICE     0x02
+#define PCI_COMMAND    0x04
+#define PCI_STATUS     0x06
+#define PCI_REVISION   0x08 /* and the class code above it */
+#define PCI_CACHE_LINE 0x0c
+#define PCI_BAR	       0x10
+#define PCI_SUBSYSTEM  0x2c
+#define PCI_CAPS       0x34
+#define PCI_INT_LINE   0x3c
+#define PCI_INT_PIN    0x3d
+#define PCI_FIRST_CAP  0x40
 
 #define PCI_COMMAND_MEMORY	 0x0002
 #define PCI_COMMAND_MASTER	 0x0004

@@ -91,7 +91,7 @@ static bool pulls_line(const struct pci_device *dev)
 	       !(pci_command(dev) & PCI_COMMAND_INTX_DISABLE);
 }
 
-/* All devices have pin A. The line is high while any of its devices wants it. */
+/* All devices have pin A. A line is high while one of its devices wants it. */
 static void update_line(struct pci_device *dev)
 {
 	const struct pci_bus *bus = dev->bus;
@@ -104,7 +104,7 @@ static void update_line(struct pci_device *dev)
 	irq_line(bus->vm, gsi, high);
 }
 
-/* The status bit tells what the device wants, masked or not (PCI 3.0, 6.2.3). */
+/* The status bit is the device's wish, disabled or not (PCI 3.0, 6.2.3). */
 void pci_intx(struct pci_device *dev, bool high)
 {
 	spin_lock(&dev->bus->lock);

@@ -85,6 +85,7 @@ static void sleep_if_asked(struct vm *vm)
 		return;
 	}
 	log_info("%s: powered off", vm->config.name);
+	vm_notice(vm, "powered-off");
 	vm_end(vm, 0);
 }
 

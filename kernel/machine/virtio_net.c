@@ -52,6 +52,9 @@ struct virtio_net {
 	struct vq_chain sent, first, next;
 };
 
+/* A frame in more pieces than the switch takes; one at a time. */
+static u8 gathered[FRAME_HEADER + VLAN_TAG + UINT16_MAX];
+
 static struct virtio_net *of_port(struct net_port *port)
 {
 	return (struct virtio_net *)((u8 *)port -
@@ -68,29 +71,38 @@ static u32 config_read(struct virtio_device *dev, unsigned offset,
 	return value;
 }
 
+/* The MTU binds both ways (5.1.4.1). A VLAN's tag does not count. */
+static bool is_too_large(const struct virtio_net *net, u64 size)
+{
+	return size > FRAME_HEADER + VLAN_TAG + (u64)net->config.mtu;
+}
+
 /* --- from the guest */
 
 /*
- * What is no frame, or is in more pieces than a frame may have, is lost: as on
- * a wire. A driver without checksum offload sends what is in one piece.
+ * What is no frame is lost, as on a wire. Most drivers send one piece or two;
+ * what is in more than a frame may have is put together first.
  */
 static void send(struct virtio_net *net)
 {
+	const struct virtqueue *vq = &net->virtio.queue[TRANSMIT];
 	const struct vq_chain *chain = &net->sent;
+	const u64 header = sizeof(struct net_header);
 	struct net_piece piece[NETDEV_PIECES];
-	u64 most = FRAME_HEADER + VLAN_TAG + (u64)net->config.mtu;
 	unsigned count;
 	u64 size;
 
-	if (chain->out_size < sizeof(struct net_header) + FRAME_HEADER)
+	if (chain->out_size < header + FRAME_HEADER)
 		return;
-	size = chain->out_size - sizeof(struct net_header);
-	if (size > most)
+	size = chain->out_size - header;
+	if (is_too_large(net, size))
 		return;
-	count = vq_pieces(&net->virtio.queue[TRANSMIT], chain,
-			  sizeof(struct net_header), piece, ARRAY_LEN(piece));
-	if (count)
-		switch_input(&net->port, piece, count, size);
+	count = vq_pieces(vq, chain, header, piece, ARRAY_LEN(piece));
+	if (!count) {
+		vq_read(vq, chain, header, gathered, size);
+		piece[count++] = (struct net_piece){gathered, size};
+	}
+	switch_input(&net->port, piece, count, size);
 }
 
 /* While the switch has no room the rest waits in the ring. */
@@ -188,6 +200,7 @@ static bool deliver(struct net_port *port, const struct net_piece *piece,
 
 	spin_lock(&dev->lock);
 	done = dev->vm->life == VM_RUNNING && virtio_is_live(dev) &&
+	       !is_too_large(net, size) &&
 	       put(net, (struct cursor){piece, count, 0});
 	spin_unlock(&dev->lock);
 	return done;

@@ -57,7 +57,8 @@ struct virtio_kind {
 	 * dev->lock.
 	 */
 	void (*notified)(struct virtio_device *dev, unsigned queue);
-	/* On the first CPU, dev->lock held, driver is live. True: more to do. */
+	/* On the first CPU, dev->lock held, driver is live. True: more to do.
+	 */
 	bool (*serve)(struct virtio_device *dev);
 	/* Optional, dev->lock held: the driver has reset it. */
 	void (*reset)(struct virtio_device *dev);
@@ -69,9 +70,9 @@ struct virtio_device {
 	struct vm *vm;
 	const struct virtio_kind *kind;
 	struct spinlock lock;
-	u64 features; /* offered */
+	u64 features;  /* offered */
 	u8 complaints; /* that are in the log */
-	u16 cfg_cap;  /* where in configuration space the access window is */
+	u16 cfg_cap;   /* where in configuration space the access window is */
 	struct virtqueue queue[VIRTIO_QUEUES];
 
 	/* The state: */
@@ -102,6 +103,16 @@ void virtio_broken(struct virtio_device *dev, const char *what,
 		   const char *why);
 /* Its configuration has changed. */
 void virtio_config_changed(struct virtio_device *dev);
+
+/* --- virtio_common.c: dev->lock held */
+
+#define VIRTIO_COMMON_SIZE 0x38
+
+u32 virtio_common_read(struct virtio_device *dev, u32 offset, unsigned size);
+void virtio_common_write(struct virtio_device *dev, u32 offset, unsigned size,
+			 u32 value);
+/* As if nobody had ever driven it; but its interrupt line is not lowered. */
+void virtio_device_reset(struct virtio_device *dev);
 
 /* The state of the device and all its queues to the log. */
 void virtio_dump(const struct virtio_device *dev);

@@ -195,9 +195,8 @@ void vq_add(struct virtqueue *vq, const struct vq_chain *chain, u32 written)
 	u32 entry[2] = {chain->head, written};
 	u16 at = vq->returned + vq->added++;
 
-	dma_write(vq->vm,
-		  vq->used + RING_ENTRIES + 8u * (at & (vq->size - 1)), entry,
-		  sizeof(entry));
+	dma_write(vq->vm, vq->used + RING_ENTRIES + 8u * (at & (vq->size - 1)),
+		  entry, sizeof(entry));
 }
 
 void vq_undo(struct virtqueue *vq, u16 count)

@@ -8,7 +8,7 @@
  * How long a NIC may be full before frames for it are lost rather than held
  * back: whoever else the sender talks to is held up as well.
  */
-#define PATIENCE_NS (10 * NS_PER_MS)
+#define PATIENCE_NS (100 * NS_PER_MS)
 
 struct uplink {
 	struct net_port port;

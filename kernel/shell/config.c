@@ -336,14 +336,19 @@ static err_t set_initrd(struct parser *p, const struct key *key, struct slice s,
 
 static const char *const log_words[] = {"debug", "info", "warn", "error", NULL};
 static const char *const idle_words[] = {"wait", "exit", NULL};
+static const char *const json_words[] = {"auto", "no",	 "com1", "com2",
+					 "com3", "com4", NULL};
 static const char *const loader_words[] = {"auto",  "multiboot", "flat",
 					   "linux", "pvh",	 NULL};
+static const char *const reset_words[] = {"restart", "end", NULL};
 static const char *const console_words[] = {"uart", "virtio", NULL};
 static const char *const model_words[] = {"host", "baseline", NULL};
 static const char *const flag_words[] = {"no", "yes", NULL};
 
 _Static_assert(LOG_DEBUG == 0 && LOG_ERROR == 3, "log_words' order");
 _Static_assert(ON_IDLE_WAIT == 0 && ON_IDLE_EXIT == 1, "idle_words' order");
+_Static_assert(ON_RESET_END == 1, "reset_words' order");
+_Static_assert(JSON_COM1 == 2 && JSON_COM4 == 5, "json_words' order");
 _Static_assert(MODEL_HOST == 0 && MODEL_BASELINE == 1, "model_words' order");
 _Static_assert(LOADER_AUTO == 0 && LOADER_PVH == 4, "loader_words' order");
 _Static_assert(CONSOLE_UART == 0 && CONSOLE_VIRTIO == 1,
@@ -352,7 +357,9 @@ _Static_assert(sizeof(enum log_level) == sizeof(unsigned) &&
 		       sizeof(enum loader_kind) == sizeof(unsigned) &&
 		       sizeof(enum cpu_model) == sizeof(unsigned) &&
 		       sizeof(enum on_idle) == sizeof(unsigned) &&
+		       sizeof(enum on_reset) == sizeof(unsigned) &&
 		       sizeof(enum console_kind) == sizeof(unsigned) &&
+		       sizeof(enum json_line) == sizeof(unsigned) &&
 		       sizeof(int) == sizeof(unsigned),
 	       "set_word and set_number write an unsigned");
 
@@ -365,6 +372,7 @@ static const struct key host_keys[] = {
 	{"log", set_word, HOST(log), .words = log_words},
 	{"run", set_text, HOST(run), .size = CONFIG_RUN_MAX},
 	{"on-idle", set_word, HOST(on_idle), .words = idle_words},
+	{"json", set_word, HOST(json), .words = json_words},
 	{NULL},
 };
 
@@ -385,6 +393,7 @@ static const struct key vm_keys[] = {
 	 .high = CONFIG_MTU_MAX},
 	{"autostart", set_flag, VM(autostart), .words = flag_words},
 	{"populate", set_flag, VM(populate), .words = flag_words},
+	{"on-reset", set_word, VM(on_reset), .words = reset_words},
 	{"cpu", set_number, VM(host_cpu), .high = CONFIG_CPU_MAX},
 	{NULL},
 };

@@ -7,6 +7,7 @@
  *	log = info		# or debug, warn, error
  *	run = vm list; info	# shell commands at start
  *	on-idle = wait		# or exit: when every autostarted VM has ended
+ *	json = auto		# or no, com1 to com4: the line for programs
  *
  *	[vm hello]
  *	kernel = guests/hello.elf	# the only key a VM must have
@@ -22,6 +23,7 @@
  *	mac = 02:67:64:01:02:03		# left out: from host's and VM's name
  *	mtu = 1500
  *	autostart = yes			# or no
+ *	on-reset = restart		# or end
  *	cpu = 1				# host CPU; left out: spread
  *
  *	[nic lan]			# a network device of the host
@@ -46,16 +48,20 @@
 #define CONFIG_RUN_MAX	  512
 #define CONFIG_MEMORY_MAX GIB(512)
 #define CONFIG_CPU_MAX	  255
-#define CONFIG_MTU_MIN	  68 /* RFC 791 */
+#define CONFIG_MTU_MIN	  68	/* RFC 791 */
 #define CONFIG_MTU_MAX	  65517 /* a frame of 64 KiB with its headers */
 
 enum on_idle { ON_IDLE_WAIT, ON_IDLE_EXIT };
+
+/* auto: COM2, if there is one. */
+enum json_line { JSON_AUTO, JSON_NO, JSON_COM1, JSON_COM4 = JSON_COM1 + 3 };
 
 struct config {
 	char name[VM_NAME_MAX];
 	enum log_level log;
 	char run[CONFIG_RUN_MAX];
 	enum on_idle on_idle;
+	enum json_line json;
 	struct vm_config vm[VMS_MAX];
 	unsigned vms;
 	struct netdev_options nic[NETDEVS_MAX];

@@ -33,7 +33,10 @@ struct machine {
 	 */
 	bool (*serve)(struct vm *vm);
 
-	/* On the first CPU: the operator has typed for the VM's console. */
+	/*
+	 * On the first CPU: the operator has typed for the VM's console, or
+	 * there is room again for what it writes (vm_console_room()).
+	 */
 	void (*typed)(struct vm *vm);
 
 	/* INIT: the local APIC as after a reset, but for its mode and ID. */

@@ -4,7 +4,6 @@
 #include "cpu/lapic.h"
 #include "cpu/regs.h"
 #include "cpu/selftest.h"
-#include "lib/printf.h"
 #include "lib/string.h"
 #include "vm/selftest_rig.h"
 #include "vm/shootdown.h"
@@ -394,37 +393,38 @@ static const struct {
 	{"ledger", ledger},	    {"shootdown", shootdown},
 };
 
-static void run_one(unsigned i)
+static enum selftest_verdict run_one(unsigned i, const char **why)
 {
 	struct rig rig;
-	const char *why = "no memory for the test";
 
+	*why = "no memory for the test";
 	if (rig_make(&rig) == E_OK) {
-		why = tests[i].run(&rig);
+		*why = tests[i].run(&rig);
 		rig_free(&rig);
 	}
-	if (why && why[0] == SKIP[0])
-		printf("skip selftest.%s: %s\n", tests[i].name, why + 1);
-	else if (why)
-		printf("FAIL selftest.%s: %s\n", tests[i].name, why);
-	else
-		printf("ok selftest.%s\n", tests[i].name);
+	if (!*why)
+		return SELFTEST_OK;
+	if (**why != SKIP[0])
+		return SELFTEST_FAILED;
+	(*why)++;
+	return SELFTEST_SKIPPED;
 }
 
-void selftest_run(const char *name)
+err_t selftest_run(const char *name, selftest_report report, void *context)
 {
 	bool found = false;
 
-	if (!engine) {
-		printf("selftest: no engine on this machine\n");
-		return;
-	}
+	if (!engine)
+		return E_UNSUPPORTED;
 	for (unsigned i = 0; i < ARRAY_LEN(tests); i++) {
+		enum selftest_verdict verdict;
+		const char *why;
+
 		if (name && strcmp(name, tests[i].name))
 			continue;
 		found = true;
-		run_one(i);
+		verdict = run_one(i, &why);
+		report(context, tests[i].name, verdict, why);
 	}
-	if (!found)
-		printf("selftest: no test \"%s\"\n", name);
+	return found ? E_OK : E_NOTFOUND;
 }

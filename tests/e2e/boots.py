@@ -22,6 +22,7 @@ class Boot:
     machine: str = "q35"
     source: str = "fw-cfg"  # where QEMU has the files: fw-cfg, virtio, ide
     interactive: bool = False
+    control: bool = False  # with the line for programs
     memory: int = 1024
     timeout: int = 240  # of a busy machine
 
@@ -89,14 +90,53 @@ OPERATOR_VMS = """
 kernel = guests/hello.elf
 memory = 16M
 autostart = no
+[vm typed]
+kernel = guests/typed.elf
+memory = 16M
+autostart = no
+[vm reboot]
+kernel = guests/reboot.elf
+memory = 16M
+autostart = no
+[vm reboot-once]
+kernel = guests/reboot.elf
+memory = 16M
+autostart = no
+on-reset = end
+[vm crash]
+kernel = guests/hostile/triple-fault.elf
+memory = 16M
+autostart = no
+[vm echo]
+kernel = guests/echo.elf
+memory = 16M
+autostart = no
+cmdline = panic
 [vm clock]
 kernel = guests/clock.elf
 cmdline = ticks=100000 ms=20
 memory = 16M
 """
 OPERATOR = [Boot(f"{platform}-operator", platform, config("", OPERATOR_VMS),
-                 interactive=True)
+                 interactive=True, control=True)
             for platform in ("svm", "vmx")]
+
+# Guests that write much, each in its own way: name -> lines, words.
+WRITERS = {"asks": (2048, ""), "rude": (2048, "rude"), "debug": (32768, "debug")}
+
+
+def flooded(name: str, platform: str, cpus: int, most: int) -> Boot:
+    vms = "".join(f"[vm {vm}]\nkernel = guests/echo.elf\nmemory = 16M\n"
+                  "autostart = no\n"
+                  f"cmdline = lines={min(lines, most)} {words}\n"
+                  for vm, (lines, words) in WRITERS.items())
+    return Boot(name, platform, config("", vms), cpus, interactive=True,
+                control=True, timeout=400)
+
+
+FLOODED = [flooded("svm-flooded", "svm", 1, 1 << 20),
+           flooded("svm-2-flooded", "svm", 2, 1 << 20),
+           flooded("vmx-flooded", "vmx", 1, 1024)]
 
 
 # (attack, how it may end).

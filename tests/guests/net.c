@@ -4,6 +4,7 @@
  * it came from (role=answer), until it is told to end.
  */
 #include "apic.h"
+#include "traps.h"
 #include "virtio.h"
 
 #define F_MTU	 BIT(3)
@@ -34,8 +35,8 @@ struct PACKED frame {
 /* Times that the one that answers waits: the other may start late. */
 #define PATIENCE 20
 
-#define BUFFERS	 32u
-#define BUFFER	 512u /* a large frame takes several */
+#define BUFFERS 32u
+#define BUFFER	512u /* a large frame takes several */
 
 static struct virtio dev;
 static struct ring rings[2] ALIGNED(4096);
@@ -77,7 +78,12 @@ static bool start(void)
 	return true;
 }
 
-/* In two pieces, so that they have to be put together. */
+static unsigned pieces = 2; /* of every frame sent, the last the largest */
+
+#define PIECE (HEADER + 10)
+static u8 apart[64][2 * PIECE]; /* each piece but the last, with gaps */
+
+/* In pieces, so that they have to be put together. */
 static bool send(const u8 *to, u8 kind, u32 size)
 {
 	struct used used;
@@ -86,10 +92,14 @@ static bool send(const u8 *to, u8 kind, u32 size)
 	memcpy(sent.from, mac, 6);
 	sent.type = ETHERTYPE >> 8 | (ETHERTYPE & 0xff) << 8;
 	sent.kind = kind;
-	rings[TRANSMIT].desc[0] =
-		(struct desc){(word)&sent, HEADER + 10, DESC_NEXT, 1};
-	rings[TRANSMIT].desc[1] =
-		(struct desc){(word)&sent + HEADER + 10, size - 10, 0, 0};
+	for (unsigned i = 0; i + 1 < pieces; i++) {
+		memcpy(apart[i], (u8 *)&sent + PIECE * i, PIECE);
+		rings[TRANSMIT].desc[i] =
+			(struct desc){(word)apart[i], PIECE, DESC_NEXT, i + 1};
+	}
+	rings[TRANSMIT].desc[pieces - 1] =
+		(struct desc){(word)&sent + PIECE * (pieces - 1),
+			      HEADER + size - PIECE * (pieces - 1), 0, 0};
 	queue_add(&out, 0);
 	queue_kick(&out);
 	return queue_wait(&out, &used);
@@ -153,6 +163,19 @@ static int answer(void)
 
 /* --- the one that asks */
 
+/* The address as text, and the MTU: as the command line says, if it does. */
+static void expect_given(void)
+{
+	char given[20], text[20];
+	u16 mtu = *(volatile u16 *)(dev.area[CFG_DEVICE] + CONFIG_MTU);
+
+	format(text, sizeof(text), "%02x:%02x:%02x:%02x:%02x:%02x", config8(0),
+	       config8(1), config8(2), config8(3), config8(4), config8(5));
+	if (option_text("mac", given, sizeof(given)))
+		expect(!strcmp(text, given), "address %s", text);
+	expect(option_number("mtu", mtu) == mtu, "MTU %u", mtu);
+}
+
 static void test_config(void)
 {
 	u64 offered;
@@ -167,6 +190,7 @@ static void test_config(void)
 		expect(*(volatile u16 *)(dev.area[CFG_DEVICE] + CONFIG_MTU) >=
 			       68,
 		       "MTU %u", config8(CONFIG_MTU));
+	expect_given();
 	expect(*(volatile u32 *)dev.area[CFG_DEVICE] ==
 		       (config8(0) | config8(1) << 8 | config8(2) << 16 |
 			(u32)config8(3) << 24),
@@ -191,6 +215,7 @@ static void test_send(void)
 		expect(send(everybody, HELLO, 60), "frame %u stays", i);
 	/* No frames, or none that fit: they come back all the same. */
 	expect(send(everybody, HELLO, 11), "a stump stays");
+	expect(send(everybody, HELLO, FRAME_MAX), "a whole one stays");
 	expect(!(virtio_status(&dev) & STATUS_NEEDS_RESET), "it is broken");
 }
 
@@ -253,7 +278,9 @@ static void test_exchange(void)
 			ask(MAX(around[i] + n, 63) - 3, QUESTION);
 	for (unsigned i = 0; i < 60 && !test_failed(); i++)
 		ask(60 + random_number() % (FRAME_MAX - 59), QUESTION);
+	pieces = 40;
 	ask(FRAME_MAX, QUESTION);
+	pieces = 2;
 	ask(60, END);
 }
 

@@ -195,8 +195,7 @@ static void test_caps(void)
 
 		if (!rng.cap[kind])
 			continue;
-		expect(offset + rng.length[kind] <=
-			       pci_bar_size(rng.slot, bar),
+		expect(offset + rng.length[kind] <= pci_bar_size(rng.slot, bar),
 		       "kind %u leads out of BAR %u", kind, bar);
 	}
 	pci_command(rng.slot, PCI_COMMAND_MEMORY, 0);

@@ -20,11 +20,11 @@ static u8 buffer[4096] ALIGNED(4096);
 static struct desc table[8] ALIGNED(16);
 
 /* For conditions that cost an exit. */
-#define soon(cond)                                                      \
-	({                                                              \
-		for (unsigned looks = 0; !(cond) && looks < 100000;)    \
-			looks++;                                        \
-		(cond);                                                 \
+#define soon(cond)                                                   \
+	({                                                           \
+		for (unsigned looks = 0; !(cond) && looks < 100000;) \
+			looks++;                                     \
+		(cond);                                              \
 	})
 
 static void need(unsigned type, const char *name)
@@ -422,8 +422,8 @@ static void expect_broken(const char *how)
 {
 	struct used used;
 
-	expect(soon(virtio_status(&dev) & STATUS_NEEDS_RESET),
-	       "%s: status %x", how, virtio_status(&dev));
+	expect(soon(virtio_status(&dev) & STATUS_NEEDS_RESET), "%s: status %x",
+	       how, virtio_status(&dev));
 	start(F_INDIRECT);
 	expect(queue_do(&queue, buffer, 8, DESC_WRITE, &used),
 	       "%s: does not work after a reset", how);
@@ -489,9 +489,9 @@ static void test_nowhere(void)
 	static const struct {
 		u64 at;
 		u32 size;
-	} area[] = {{0xfee00000, 8},	   {0xf0000000, 8},
-		    {~0ULL - 3, 8},	   {0, ~0u},
-		    {(u64)1 << 52, 8},	   {(u64)1 << 63, 1},
+	} area[] = {{0xfee00000, 8},	 {0xf0000000, 8},
+		    {~0ULL - 3, 8},	 {0, ~0u},
+		    {(u64)1 << 52, 8},	 {(u64)1 << 63, 1},
 		    {0xfffffff0, 0x1000}};
 
 	start_rng(F_INDIRECT);
@@ -552,7 +552,8 @@ static void test_console(void)
 		skip("no FEATURES_OK");
 	queue_start(&console, &console_dev, 1, &console_ring);
 	virtio_ready(&console_dev);
-	expect(queue_do(&console, "here is the console\n", 20, 0, &used) && !used.size,
+	expect(queue_do(&console, "here is the console\n", 20, 0, &used) &&
+		       !used.size,
 	       "%u bytes", used.size);
 	if (!test_failed())
 		print_sink = console_write;

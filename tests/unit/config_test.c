@@ -77,6 +77,7 @@ TEST(every_key)
 	     "cmdline = a = b  \"c\"#d\n"
 	     "loader = flat\n"
 	     "autostart = no\n"
+	     "on-reset = end\n"
 	     "populate = yes\n"
 	     "cpu = 3\n");
 	CHECK_STR(config.name, "alpha");
@@ -95,6 +96,7 @@ TEST(every_key)
 	CHECK_STR(vm->cmdline, "a = b  \"c\"#d");
 	CHECK_EQ(vm->loader, LOADER_FLAT);
 	CHECK_EQ(vm->autostart, false);
+	CHECK_EQ(vm->on_reset, ON_RESET_END);
 	CHECK_EQ(vm->populate, true);
 	CHECK_EQ(vm->host_cpu, 3);
 }
@@ -108,6 +110,7 @@ TEST(vm_defaults)
 	CHECK_STR(config.vm[0].cmdline, "");
 	CHECK_EQ(config.vm[0].loader, LOADER_AUTO);
 	CHECK_EQ(config.vm[0].autostart, true);
+	CHECK_EQ(config.vm[0].on_reset, ON_RESET_RESTART);
 	CHECK_EQ(config.vm[0].host_cpu, -1);
 }
 
@@ -159,9 +162,15 @@ TEST(network_cards)
 TEST(bad_network_cards)
 {
 	static const char *const bad_macs[] = {
-		"",		     "1",		  "52:54:00:12:34",
-		"52:54:00:12:34:5g", "52-54-00-12-34-56", "52:54:00:12:34:567",
-		"01:00:5e:00:00:01", "ff:ff:ff:ff:ff:ff", "00:00:00:00:00:00",
+		"",
+		"1",
+		"52:54:00:12:34",
+		"52:54:00:12:34:5g",
+		"52-54-00-12-34-56",
+		"52:54:00:12:34:567",
+		"01:00:5e:00:00:01",
+		"ff:ff:ff:ff:ff:ff",
+		"00:00:00:00:00:00",
 	};
 	char text[100], want[160];
 
@@ -291,6 +300,9 @@ TEST(bad_words)
 	bad(VM_LINES "loader = elf",
 	    "godwit.conf:3: loader: \"elf\" is unknown (expected auto, "
 	    "multiboot, flat, linux or pvh)");
+	bad(VM_LINES "on-reset = again",
+	    "godwit.conf:3: on-reset: \"again\" is unknown (expected restart or "
+	    "end)");
 	bad(VM_LINES "autostart = Yes",
 	    "godwit.conf:3: autostart: \"Yes\" is unknown (expected no or "
 	    "yes)");
@@ -343,15 +355,15 @@ TEST(bad_keys)
 {
 	bad("[host]\nmemory = 64M",
 	    "godwit.conf:2: memory: no such key in [host] (expected name, log, "
-	    "run or on-idle)");
+	    "run, on-idle or json)");
 	bad("[vm a]\nram = 64M",
 	    "godwit.conf:2: ram: no such key in a VM (expected memory, cpus, "
 	    "kernel, initrd, module, cmdline, loader, cpu-model, console, net, "
-	    "mac, mtu, autostart, populate or cpu)");
+	    "mac, mtu, autostart, populate, on-reset or cpu)");
 	bad("[vm a]\n = 64M",
 	    "godwit.conf:2: : no such key in a VM (expected memory, cpus, "
 	    "kernel, initrd, module, cmdline, loader, cpu-model, console, net, "
-	    "mac, mtu, autostart, populate or cpu)");
+	    "mac, mtu, autostart, populate, on-reset or cpu)");
 	bad("[vm a]\nkernel", "godwit.conf:2: \"kernel\" is no setting "
 			      "(expected key = value)");
 	bad("memory = 64M", "godwit.conf:1: memory: before any section "

@@ -63,10 +63,9 @@ struct driver driver_find(struct vm *vm, u16 device)
 			d.msix = bar(vm, d.slot,
 				     conf_read(vm, d.slot, at + 4, 4) & 7);
 		else if (type >= 1 && type <= 4)
-			*places[type] =
-				bar(vm, d.slot,
-				    conf_read(vm, d.slot, at + 4, 1)) +
-				conf_read(vm, d.slot, at + 8, 4);
+			*places[type] = bar(vm, d.slot,
+					    conf_read(vm, d.slot, at + 4, 1)) +
+					conf_read(vm, d.slot, at + 8, 4);
 	}
 	return d;
 }

@@ -70,6 +70,13 @@ void vm_console_write(struct vm *vm, const char *bytes, size_t n)
 				 sizeof(fake_console_out)] = bytes[i];
 }
 
+size_t fake_console_room = 16384;
+
+size_t vm_console_room(struct vm *vm)
+{
+	return fake_console_room;
+}
+
 int vm_console_read(struct vm *vm)
 {
 	return *fake_console_in ? (u8)*fake_console_in++ : -1;
@@ -78,6 +85,13 @@ int vm_console_read(struct vm *vm)
 void vm_request_service(struct vm *vm)
 {
 	fake_requested++;
+}
+
+const char *fake_notice = "";
+
+void vm_notice(const struct vm *vm, const char *change)
+{
+	fake_notice = change;
 }
 
 void vm_end(struct vm *vm, u32 status)
@@ -120,6 +134,11 @@ WEAK err_t acpi_tables(struct vm *vm, u64 *rsdp)
 {
 	*rsdp = 0;
 	return E_OK;
+}
+
+void vm_reset(struct vm *vm)
+{
+	vm_end(vm, STATUS_RESET);
 }
 
 /* --- memory: "physical" addresses are pointers --- */

@@ -20,8 +20,10 @@ extern unsigned fake_log_lines;
 
 extern char fake_console_out[256];
 extern size_t fake_console_used;
+extern size_t fake_console_room;
 extern const char *fake_console_in; /* what is left to be read */
 
+extern const char *fake_notice; /* the newest */
 extern bool fake_ended;
 extern u32 fake_status;
 extern unsigned fake_requested; /* vm_request_service() */

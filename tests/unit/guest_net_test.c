@@ -5,10 +5,11 @@
  *
  *	links: kernel/machine/virtio_net.c
  *	links: kernel/machine/pci.c kernel/machine/pci_irq.c
- *	links: kernel/machine/virtio_pci.c kernel/machine/virtqueue.c
+ *	links: kernel/machine/virtio_pci.c kernel/machine/virtio_common.c
+ *	links: kernel/machine/virtqueue.c
  *	links: kernel/machine/dma.c kernel/machine/ports.c
  *	links: kernel/machine/fields.c kernel/vm/bus.c kernel/vm/memory.c
- *	links: kernel/vm/state.c kernel/files.c
+ *	links: kernel/lib/string.c kernel/vm/state.c kernel/files.c
  *	links: tests/unit/fake_vm.c tests/unit/fake_driver.c
  */
 #include "tests/unit/test.h"
@@ -19,11 +20,11 @@
 #include "net/switch.h"
 #include "tests/unit/fake_driver.h"
 
-#define NET	0x1041
-#define SIZE	256
-#define BUFFER	0x200000u
-#define MERGE	BIT(15)
-#define ALL                                                             \
+#define NET    0x1041
+#define SIZE   256
+#define BUFFER 0x200000u
+#define MERGE  BIT(15)
+#define ALL                                                                 \
 	(VIRTIO_F_VERSION_1 | VIRTIO_F_EVENT_IDX | VIRTIO_F_INDIRECT_DESC | \
 	 MERGE | BIT(3) | BIT(5) | BIT(16))
 
@@ -195,14 +196,30 @@ TEST(what_is_no_frame_is_not_sent)
 		put(1, i, BUFFER, sizes[i], 0, 0);
 		ring_offer(vm, 1, SIZE, i);
 	}
-	for (unsigned i = 0; i < 24; i++)
-		put(1, 10 + i, BUFFER + 100 * i, 40, i < 23 ? D_NEXT : 0,
-		    11 + i);
-	ring_offer(vm, 1, SIZE, 10); /* more pieces than a frame may have */
 	pci_serve(vm);
 	CHECK_EQ(sent_count, 0);
-	CHECK_EQ(used(1), 7);
+	CHECK_EQ(used(1), 6);
 	CHECK_EQ(driver_status(&d), 0x0f);
+	finish();
+}
+
+/* More pieces than a frame may have are put together. */
+TEST(many_pieces_are_gathered)
+{
+	const u32 header = 12;
+
+	start(ALL, 1500);
+	for (unsigned i = 0; i < 24; i++) {
+		guest_fill(&vm->memory, BUFFER + 100 * i, i + 1, 40);
+		put(1, 10 + i, BUFFER + 100 * i, 40, i < 23 ? D_NEXT : 0,
+		    11 + i);
+	}
+	ring_offer(vm, 1, SIZE, 10);
+	pci_serve(vm);
+	CHECK_EQ(sent_count, 1);
+	CHECK_EQ(sent_pieces, 1);
+	for (unsigned i = header; i < 24 * 40; i++)
+		CHECK_EQ(sent[i - header], i / 40 + 1);
 	finish();
 }
 
@@ -261,6 +278,17 @@ TEST(receives_into_one_buffer)
 	CHECK(deliver(99));
 	port->flush(port);
 	CHECK_EQ(used(0), 2);
+	finish();
+}
+
+/* Its driver has buffers for the MTU that it was told (5.1.4.1). */
+TEST(receives_no_more_than_the_mtu)
+{
+	start(ALL, 1500);
+	for (unsigned i = 0; i < 4; i++)
+		post(i, 1000);
+	CHECK(!deliver(1519));
+	CHECK(deliver(1518)); /* with a VLAN's tag */
 	finish();
 }
 

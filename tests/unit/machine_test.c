@@ -9,7 +9,8 @@
  *	links: kernel/machine/uart.c kernel/machine/ports.c
  *	links: kernel/machine/acpi_tables.c kernel/machine/aml.c
  *	links: kernel/machine/pci.c kernel/machine/pci_irq.c
- *	links: kernel/machine/virtio_pci.c kernel/machine/virtqueue.c
+ *	links: kernel/machine/virtio_pci.c kernel/machine/virtio_common.c
+ *	links: kernel/machine/virtqueue.c
  *	links: kernel/machine/virtio_rng.c kernel/machine/virtio_console.c
  *	links: kernel/machine/dma.c kernel/machine/virtio_net.c kernel/net/switch.c
  *	links: kernel/machine/load.c kernel/machine/load_flat.c
@@ -140,6 +141,51 @@ TEST(uart_sends)
 	out(DATA, 'b');
 	out(DATA, '\n');
 	check_output("ab\n");
+	finish();
+}
+
+/* Without room for a FIFO's bytes the transmitter is not empty. */
+TEST(uart_waits_for_the_console)
+{
+	start();
+	out(MCR, 0x08);
+	out(IER, 0x02);
+	CHECK_EQ(in(IIR), 0x02);
+	fake_console_room = UART_FIFO - 1;
+	out(DATA, 'a');
+	CHECK_EQ(in(LSR), 0x00);
+	CHECK_EQ(in(IIR), 0x01);
+	CHECK(!uart_irq_level(vm->uart));
+	out(DATA, 'b'); /* written all the same: there is still room */
+	CHECK(!vm->vcpu[0]->held);
+	fake_console_room = 0;
+	out(DATA, 'c');
+	CHECK(vm->vcpu[0]->held);
+	check_output("ab");
+	out(SCR, 1); /* sends nothing, so it need not wait */
+	out(MCR, 0x18);
+	vm->vcpu[0]->held = false;
+	out(DATA, 'l');
+	CHECK(!vm->vcpu[0]->held);
+	in(DATA);
+	out(MCR, 0x08);
+	fake_console_room = UART_FIFO;
+	CHECK(uart_irq_level(vm->uart));
+	CHECK_EQ(in(IIR), 0x02);
+	CHECK_EQ(in(LSR), 0x60);
+	finish();
+}
+
+TEST(debug_console_waits)
+{
+	start();
+	fake_console_room = 1;
+	out_size(PORT_DEBUG, 1, 'x');
+	CHECK(vm->vcpu[0]->held);
+	check_output("");
+	fake_console_room = 2;
+	out_size(PORT_DEBUG, 1, '\n');
+	check_output("\r\n");
 	finish();
 }
 
@@ -350,7 +396,21 @@ TEST(reset_ports)
 	out_size(PORT_RESET, 1, 0x06);
 	CHECK(fake_ended);
 	CHECK_EQ(fake_status, STATUS_RESET);
+	CHECK_STR(fake_notice, "reset");
 	CHECK(strstr(fake_log, "0xcf9"));
+	finish();
+}
+
+TEST(panic_port)
+{
+	start();
+	CHECK_EQ(in_size(PORT_PANIC, 1), 1);
+	out_size(PORT_PANIC, 1, 0xfe);
+	CHECK_STR(fake_notice, "");
+	out_size(PORT_PANIC, 1, 0x01);
+	CHECK_STR(fake_notice, "panicked");
+	CHECK_STR(vm->reason, "its kernel panicked");
+	CHECK(!fake_ended);
 	finish();
 }
 
@@ -363,7 +423,7 @@ TEST(all_other_ports_are_unclaimed)
 		{PORT_KEYBOARD, 1},   {RTC_PORT, 2},	  {PIC_SLAVE, 2},
 		{PORT_DEBUG, 1},      {PORT_END, 1},	  {UART_PORT, 8},
 		{PIC_ELCR, 2},	      {PORT_PM_EVENT, 6}, {PORT_PM_TIMER, 4},
-		{PORT_PCI_ADDRESS, 8},
+		{PORT_PCI_ADDRESS, 8}, {PORT_PANIC, 1},
 	};
 
 	start();

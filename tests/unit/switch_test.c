@@ -422,9 +422,9 @@ TEST(full_nic_holds_senders_back_for_a_while)
 	attach_two();
 	nic_full = true;
 	CHECK(!switch_ready(&box[0].port));
-	clock_ns += 5 * NS_PER_MS;
+	clock_ns += 50 * NS_PER_MS;
 	CHECK(!switch_ready(&box[0].port));
-	clock_ns += 6 * NS_PER_MS;
+	clock_ns += 60 * NS_PER_MS;
 	CHECK(switch_ready(&box[0].port));
 	send(0, 1, 2);
 	CHECK_EQ(switch_port(1)->stats.dropped, 1);

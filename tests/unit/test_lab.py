@@ -1,6 +1,11 @@
 """The Python under tools/: the parts that decide something."""
 
+import json
 import re
+import select
+import socket
+import subprocess
+import threading
 from pathlib import Path
 
 import pytest
@@ -8,6 +13,7 @@ import pytest
 from lab import bochs, qemu
 from lab.nic import Link, Nic
 from lab.platforms import choose, nested_kvm
+from lab.relay import Relay
 from lab.terminal import Screen, _Keys
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -109,9 +115,69 @@ def test_link_has_two_ends() -> None:
 
 
 def test_every_figure_is_explained() -> None:
-    """docs/figures.md lists what bench.c prints, and nothing else."""
+    """docs/figures.md lists what the benchmarks print, and nothing else."""
     source = (ROOT / "tests/guests/bench.c").read_text()
     text = (ROOT / "docs/figures.md").read_text()
     printed = set(re.findall(r'figure\("([\w.-]+)"', source))
+    source = (ROOT / "tools/bench_net.py").read_text()
+    printed |= {re.sub(r"\{\w+\}", "N", name).replace(".N", ".SIZE")
+                for name in re.findall(r'"(net\.[\w.{}-]+)"', source)}
     listed = set(re.findall(r"(?m)^\| `([\w.-]+)\.P` \|", text))
     assert printed and printed == listed
+
+
+@pytest.fixture
+def host_line(tmp_path):
+    """A made-up host behind a relay: answers `info`, refuses the rest."""
+    ours, theirs = socket.socketpair()
+    Relay(theirs, tmp_path / "line")
+
+    def serve() -> None:
+        ours.sendall(b"firmware\r\n")
+        for text in ours.makefile("rb"):
+            request = json.loads(text)
+            answer = {"id": request["id"], "answer": {}}
+            if request["command"] == "off":
+                break
+            if request["command"] == "info":
+                answer["answer"]["host"] = "made up"
+            else:
+                answer["error"] = {"code": "E_NOTFOUND", "text": "no"}
+            ours.sendall(b'{"event":"vm"}\n' + json.dumps(answer).encode()
+                         + b"\n")
+        ours.shutdown(socket.SHUT_RDWR)
+
+    threading.Thread(target=serve, daemon=True).start()
+    return tmp_path / "line"
+
+
+def ctl(line: Path, *words: str) -> subprocess.CompletedProcess:
+    return subprocess.run([ROOT / "tools/godwit-ctl", "--line", line, *words],
+                          capture_output=True, text=True, timeout=60)
+
+
+def test_ctl_prints_answers_and_errors(host_line) -> None:
+    good, bad = ctl(host_line, "info"), ctl(host_line, "vm", "lst")
+    assert good.returncode == 0 and json.loads(good.stdout) == {
+        "host": "made up"}
+    assert bad.returncode == 1 and "E_NOTFOUND: no" in bad.stderr
+
+
+def test_ctl_follows_events(host_line) -> None:
+    watcher = subprocess.Popen(
+        [ROOT / "tools/godwit-ctl", "--line", host_line, "--events"],
+        stdout=subprocess.PIPE, text=True)
+    assert watcher.stdout
+    event = ""
+    while not event:  # until it is connected
+        assert ctl(host_line, "info").returncode == 0
+        if select.select([watcher.stdout], [], [], 0.2)[0]:
+            event = watcher.stdout.readline()
+    assert json.loads(event) == {"event": "vm"}
+    assert ctl(host_line, "off").returncode == 2
+    watcher.stdout.read()
+    assert watcher.wait(60) == 0
+
+
+def test_ctl_without_a_host(tmp_path) -> None:
+    assert ctl(tmp_path / "line", "info").returncode == 2

@@ -4,11 +4,12 @@
  * that is saved and loaded.
  *
  *	links: kernel/machine/pci.c kernel/machine/pci_irq.c
- *	links: kernel/machine/virtio_pci.c kernel/machine/virtqueue.c
+ *	links: kernel/machine/virtio_pci.c kernel/machine/virtio_common.c
+ *	links: kernel/machine/virtqueue.c
  *	links: kernel/machine/virtio_rng.c kernel/machine/virtio_console.c
  *	links: kernel/machine/dma.c kernel/machine/ports.c
  *	links: kernel/machine/fields.c kernel/vm/bus.c kernel/vm/memory.c
- *	links: kernel/vm/state.c kernel/files.c
+ *	links: kernel/lib/string.c kernel/vm/state.c kernel/files.c
  *	links: tests/unit/fake_vm.c tests/unit/fake_driver.c
  */
 #include "tests/unit/test.h"
@@ -388,6 +389,33 @@ TEST(console_prints)
 	finish();
 }
 
+/* What finds no room stays the guest's, in order, until there is some. */
+TEST(console_output_waits_for_room)
+{
+	start(CONSOLE);
+	ready(ALL, 2);
+	guest_write(&vm->memory, BUFFER, "first\n", 6);
+	guest_write(&vm->memory, BUFFER + 0x100, "second\n", 7);
+	put(1, 0, BUFFER, 6, 0, 0);
+	put(1, 1, BUFFER + 0x100, 7, 0, 0);
+	ring_offer(vm, 1, SIZE, 0);
+	ring_offer(vm, 1, SIZE, 1);
+	fake_console_room = 5;
+	driver_kick(&d, 1);
+	CHECK(!pci_serve(vm)); /* nor does anybody poll for it */
+	CHECK_EQ(fake_console_used, 0);
+	CHECK_EQ(ring_used(vm, 1, SIZE), 0);
+	fake_console_room = VM_CONSOLE_SIZE / 2;
+	CHECK(!pci_serve(vm));
+	CHECK_MEM(fake_console_out, "first\nsecond\n", 13);
+	CHECK_EQ(ring_used(vm, 1, SIZE), 2);
+	put(1, 2, 0x20000, 0x8000, 0, 0); /* more than there can be */
+	ring_offer(vm, 1, SIZE, 2);
+	driver_kick(&d, 1);
+	CHECK_EQ(ring_used(vm, 1, SIZE), 3);
+	finish();
+}
+
 TEST(console_output_is_bounded)
 {
 	start(CONSOLE);
@@ -448,9 +476,9 @@ static void copy_fields(const struct device_description *desc, void *to,
 {
 	for (unsigned i = 0; i < desc->count; i++)
 		for (unsigned n = 0; n < desc->fields[i].count; n++)
-			device_field_set(&desc->fields[i], to, n,
-					 device_field_get(&desc->fields[i],
-							  from, n));
+			device_field_set(
+				&desc->fields[i], to, n,
+				device_field_get(&desc->fields[i], from, n));
 }
 
 static void check_fields(const struct device_description *desc, const void *a,

@@ -340,7 +340,7 @@ TEST(out_of_memory)
 		u64 address;
 		u32 size;
 	} cases[] = {
-		{MIB(8), 1},	      {MIB(8) - 1, 2},	 {0xfee00000, 4},
+		{MIB(8), 1},	      {MIB(8) - 1, 2},	   {0xfee00000, 4},
 		{~0ULL, 1},	      {~0ULL, 0xffffffff}, {0, 0xffffffff},
 		{1ULL << 63, 0x1000}, {BUFFER, 0x800000},
 	};

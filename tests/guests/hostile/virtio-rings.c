@@ -35,9 +35,8 @@ static void noise(struct queue *queue)
 		wild_desc(&queue->ring->desc[random_number() % queue->size],
 			  queue->size);
 	wild_desc(&table[random_number() % 64], 64);
-	queue_add(queue, random_number() % 64
-				 ? random_number() % queue->size
-				 : random_number());
+	queue_add(queue, random_number() % 64 ? random_number() % queue->size
+					      : random_number());
 	if (random_number() % 64 == 0)
 		queue->ring->avail.index = random_number();
 	if (random_number() % 16 == 0)

@@ -15,28 +15,28 @@
 #define PCI_BARS  6
 
 /* Configuration space (6.1). */
-#define PCI_VENDOR	 0x00
-#define PCI_COMMAND	 0x04
-#define PCI_STATUS	 0x06
-#define PCI_REVISION	 0x08
-#define PCI_CLASS	 0x0a /* subclass and class */
-#define PCI_HEADER	 0x0e
-#define PCI_BAR(n)	 (0x10 + 4 * (n))
-#define PCI_CAPS	 0x34
-#define PCI_INT_LINE	 0x3c
-#define PCI_INT_PIN	 0x3d
+#define PCI_VENDOR   0x00
+#define PCI_COMMAND  0x04
+#define PCI_STATUS   0x06
+#define PCI_REVISION 0x08
+#define PCI_CLASS    0x0a /* subclass and class */
+#define PCI_HEADER   0x0e
+#define PCI_BAR(n)   (0x10 + 4 * (n))
+#define PCI_CAPS     0x34
+#define PCI_INT_LINE 0x3c
+#define PCI_INT_PIN  0x3d
 
-#define PCI_COMMAND_MEMORY 0x0002
-#define PCI_COMMAND_MASTER 0x0004
+#define PCI_COMMAND_MEMORY  0x0002
+#define PCI_COMMAND_MASTER  0x0004
 #define PCI_COMMAND_NO_INTX 0x0400
-#define PCI_STATUS_INTX	   0x0008
-#define PCI_STATUS_CAPS	   0x0010
+#define PCI_STATUS_INTX	    0x0008
+#define PCI_STATUS_CAPS	    0x0010
 
 #define PCI_CAP_VENDOR 0x09
 #define PCI_CAP_MSIX   0x11
 
 /* `address` as CONFIG_ADDRESS takes it; size 1, 2, 4. */
-#define PCI_AT(bus, slot, function, offset)                                   \
+#define PCI_AT(bus, slot, function, offset)                                    \
 	(PCI_ENABLE | (u32)(bus) << 16 | (u32)(slot) << 11 | (function) << 8 | \
 	 (offset))
 u32 pci_get(u32 address, unsigned size);

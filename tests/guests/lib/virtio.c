@@ -14,8 +14,8 @@ static void note_cap(struct virtio *dev, unsigned cap)
 		return;
 	dev->cap[kind] = cap;
 	dev->length[kind] = pci_read(dev->slot, cap + 12, 4);
-	dev->area[kind] = pci_bar(dev->slot, bar) +
-			  pci_read(dev->slot, cap + 8, 4);
+	dev->area[kind] =
+		pci_bar(dev->slot, bar) + pci_read(dev->slot, cap + 8, 4);
 	if (kind == CFG_NOTIFY)
 		dev->notify_stride = pci_read(dev->slot, cap + 16, 4);
 }
@@ -35,14 +35,14 @@ bool virtio_find(struct virtio *dev, unsigned type)
 	       dev->cap[CFG_ISR];
 }
 
-#define ACCESS(bits)                                                          \
-	u##bits virtio_read##bits(const struct virtio *dev, unsigned offset)  \
-	{                                                                     \
-		return *(volatile u##bits *)(dev->area[CFG_COMMON] + offset); \
-	}                                                                     \
-	void virtio_write##bits(const struct virtio *dev, unsigned offset,    \
-				u##bits value)                                \
-	{                                                                     \
+#define ACCESS(bits)                                                           \
+	u##bits virtio_read##bits(const struct virtio *dev, unsigned offset)   \
+	{                                                                      \
+		return *(volatile u##bits *)(dev->area[CFG_COMMON] + offset);  \
+	}                                                                      \
+	void virtio_write##bits(const struct virtio *dev, unsigned offset,     \
+				u##bits value)                                 \
+	{                                                                      \
 		*(volatile u##bits *)(dev->area[CFG_COMMON] + offset) = value; \
 	}
 ACCESS(8)
@@ -144,8 +144,8 @@ void queue_kick(const struct queue *queue)
 	BARRIER();
 	virtio_write16(dev, COMMON_SELECT, queue->number);
 	offset = virtio_read16(dev, COMMON_NOTIFY_OFF);
-	*(volatile u16 *)(dev->area[CFG_NOTIFY] +
-			  offset * dev->notify_stride) = queue->number;
+	*(volatile u16 *)(dev->area[CFG_NOTIFY] + offset * dev->notify_stride) =
+		queue->number;
 }
 
 bool queue_wait(struct queue *queue, struct used *used)
