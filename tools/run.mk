@@ -51,6 +51,10 @@ size: $(OUT)/kernel.elf ## how much code the kernel has, by part
 	@tools/need demo
 	@/usr/bin/python3 tools/size.py
 
+bench-linux: ## measure how long Linux takes to start, against plain QEMU
+	$(call prepare,demo)
+	@/usr/bin/python3 tools/bench_linux.py
+
 bench-net: ## measure the network between two hosts
 	$(call prepare,demo)
 	@/usr/bin/python3 tools/bench_net.py
@@ -65,4 +69,4 @@ help: ## this list
 			printf '  make %-12s %s\n' "$$name" "$$text"; done
 
 .PHONY: check check-unit check-svm check-vmx demo run run-vmx shell debug bench \
-	bench-net bench-guest-net size lint help
+	bench-net bench-linux bench-guest-net size lint help
