@@ -1,5 +1,6 @@
 #include "drivers/netdev.h"
 
+#include "cpu/time.h"
 #include "drivers/netdev_driver.h"
 #include "lib/log.h"
 #include "lib/printf.h"
@@ -8,8 +9,8 @@
 #include "mm/pages.h"
 
 #define POLL_BUDGET   256
-#define HEAVY_FRAMES  16      /* between two rests */
-#define HEAVY_NS      100000  /* until the next look then */
+#define HEAVY_FRAMES  4 /* in HEAVY_NS */
+#define HEAVY_NS      100000
 #define CLOCK_NS      1000000 /* of a device without an interrupt, when quiet */
 #define RX_MEMORY     MIB(8)  /* for one device, unless buffers are asked for */
 #define BUFFERS_MIN   4
@@ -356,11 +357,16 @@ unsigned netdev_poll_all(void)
 bool netdev_rest(struct netdev *dev, u64 *wait_ns)
 {
 	u64 frames = dev->stats.rx_frames + dev->stats.tx_frames;
-	bool heavy = frames - dev->frames_at_rest >= HEAVY_FRAMES;
+	u64 now = now_ns(), span = now - dev->span_start;
 
-	dev->frames_at_rest = frames;
-	*wait_ns = heavy ? HEAVY_NS : dev->wakes ? ~0ULL : CLOCK_NS;
-	return heavy || dev->ops->arm(dev);
+	if (span >= HEAVY_NS) {
+		dev->heavy = (frames - dev->span_frames) * HEAVY_NS >=
+			     span * HEAVY_FRAMES;
+		dev->span_start = now;
+		dev->span_frames = frames;
+	}
+	*wait_ns = dev->heavy ? HEAVY_NS : dev->wakes ? ~0ULL : CLOCK_NS;
+	return dev->heavy || dev->ops->arm(dev);
 }
 
 bool netdev_rest_all(u64 *wait_ns)

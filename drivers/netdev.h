@@ -12,8 +12,9 @@
 #include "lib/error.h"
 #include "lib/types.h"
 
-#define NETDEV_PIECES 20 /* of one frame: 64 KiB of scattered pages, a header \
-			  */
+#define NETDEV_PIECES                                           \
+	20 /* of one frame: 64 KiB of scattered pages, a header \
+	    */
 #define NETDEVS_MAX 4
 
 /* Physically contiguous. */
@@ -73,7 +74,9 @@ struct netdev {
 	void (*sent)(void *context, void *cookie);
 	void *context;
 	struct netdev_stats stats;
-	u64 frames_at_rest;	   /* of netdev_rest() */
+	/* For netdev_rest(): traffic of the latest span of time. */
+	bool heavy;
+	u64 span_start, span_frames;
 	struct net_copies *copies; /* of netdev_send_copy() */
 };
 

@@ -27,10 +27,9 @@
 enum { CONFIG_MAC = 0, CONFIG_STATUS = 6, CONFIG_MTU = 10, CONFIG_SIZE = 12 };
 #define STATUS_LINK_UP 1
 
-#define FRAME_NORMAL  1514
-#define RING_NORMAL   256
-#define CHAIN_MAX     (NETDEV_PIECES + 1)
-#define INDIRECT_FROM 2 /* descriptors: fewer are quicker in the ring */
+#define FRAME_NORMAL 1514
+#define RING_NORMAL  256
+#define CHAIN_MAX    (NETDEV_PIECES + 1)
 
 static const u8 zero_header[VNET_HEADER];
 
@@ -80,23 +79,21 @@ static struct virtq_desc data_desc(u64 address, u32 size, u16 next)
 	return (struct virtq_desc){address, size, VIRTQ_NEXT, next};
 }
 
-/* The whole frame as a table of its own: one descriptor of the ring. */
+/*
+ * The whole frame as a table of its own: one descriptor of the ring. That one
+ * and the header's were written by prepare_tables().
+ */
 static u16 fill_indirect(struct vnet *v, const struct net_piece *piece,
 			 unsigned count)
 {
 	u16 id = take_free(v);
 	struct virtq_desc *table = v->indirect[id];
 
-	table[0] = data_desc(v->header, VNET_HEADER, 1);
 	for (unsigned i = 1; i <= count; i++)
 		table[i] = data_desc(virt_to_phys(piece[i - 1].at),
 				     piece[i - 1].size, (u16)(i + 1));
 	table[count].flags = 0;
-	v->tx.desc[id] = (struct virtq_desc){
-		.address = virt_to_phys(table),
-		.size = (u32)((count + 1) * sizeof(table[0])),
-		.flags = VIRTQ_INDIRECT,
-	};
+	v->tx.desc[id].size = (u32)((count + 1) * sizeof(table[0]));
 	v->slot[id].descs = 1;
 	return id;
 }
@@ -126,17 +123,16 @@ static err_t vnet_send(struct netdev *dev, const struct net_piece *piece,
 {
 	struct vnet *v = of(dev);
 	u32 size = netdev_frame_size(dev, piece, count);
-	bool indirect = v->indirect && count + 1 >= INDIRECT_FROM;
 	u16 id;
 
 	if (!size)
 		return dev->dead ? E_HARDWARE : E_INVALID;
-	if (v->free_count < (indirect ? 1 : count + 1)) {
+	if (v->free_count < (v->indirect ? 1 : count + 1)) {
 		dev->stats.tx_full++;
 		return E_BUSY;
 	}
-	id = indirect ? fill_indirect(v, piece, count)
-		      : fill_chain(v, piece, count);
+	id = v->indirect ? fill_indirect(v, piece, count)
+			 : fill_chain(v, piece, count);
 	v->slot[id].cookie = cookie;
 	/* What it claims to have written into a frame to be sent is nobody's
 	 * business.
@@ -214,20 +210,32 @@ static err_t take_received(struct vnet *v, unsigned budget, unsigned *frames)
 
 /* --- the device's life */
 
+static void prepare_tables(struct vnet *v)
+{
+	for (u16 id = 0; v->indirect && id < v->tx.size; id++) {
+		v->indirect[id][0] = data_desc(v->header, VNET_HEADER, 1);
+		v->tx.desc[id] = (struct virtq_desc){
+			.address = virt_to_phys(v->indirect[id]),
+			.flags = VIRTQ_INDIRECT,
+		};
+	}
+}
+
 static void reset_rings(struct vnet *v)
 {
 	virtq_reset(&v->rx);
 	virtq_reset(&v->tx);
+	prepare_tables(v);
 	v->free_count = 0;
 	for (unsigned i = v->tx.size; i > 0; i--)
 		give_free(v, (u16)(i - 1));
-	for (u16 i = 0; i < v->buffers.count; i++) {
+	for (unsigned i = 0; i < v->buffers.count; i++) {
 		v->rx.desc[i] = (struct virtq_desc){
 			.address = virt_to_phys(v->buffers.at[i]),
 			.size = VNET_HEADER + v->net.frame_max,
 			.flags = VIRTQ_WRITE,
 		};
-		post_buffer(v, i);
+		post_buffer(v, (u16)i);
 	}
 }
 

@@ -202,7 +202,8 @@ static void end_when_idle(void)
 	for (unsigned i = 0; i < vm_count; i++) {
 		const struct vm *vm = vms[i];
 
-		if (vm->life == VM_RUNNING || vm->life == VM_PAUSED)
+		if (vm->life == VM_RUNNING || vm->life == VM_PAUSED ||
+		    vm->life == VM_RESTARTING)
 			return;
 		if (vm->config.autostart &&
 		    (vm->life != VM_ENDED || vm->status != 0))
@@ -227,7 +228,7 @@ static void report_first_entry(void)
 /* When to look again at what cannot wake us; 0: something is here already. */
 static u64 next_look(void)
 {
-	u64 wake = MIN(shell_wake(), control_wake()), wait;
+	u64 wake = MIN(MIN(shell_wake(), control_wake()), vm_wake()), wait;
 
 	if (!netdev_rest_all(&wait))
 		return 0;

@@ -9,6 +9,7 @@ packages are fetched with apt-get (nothing is installed, no root is needed) and
 kept in out/linux/packages.
 """
 
+import functools
 import gzip
 import io
 import re
@@ -27,21 +28,35 @@ FLAVOURS = {"cloud": "linux-image-cloud-amd64", "general": "linux-image-amd64"}
 MODULES = ["virtio_pci", "virtio_net", "virtio_console", "virtio-rng"]
 
 
-def run(*command: str, cwd: Path = ROOT) -> str:
+def run(*command: str, cwd: Path = ROOT, check: bool = True) -> str:
     """A command's output; what it complained of, if it fails."""
     done = subprocess.run(command, cwd=cwd, capture_output=True, text=True)
-    if done.returncode:
+    if check and done.returncode:
         raise RuntimeError(f"{' '.join(command)}: {done.stderr.strip()}")
     return done.stdout
 
 
+@functools.lru_cache(maxsize=None)
+def apt_options() -> tuple:
+    """Machines without package lists get their own, which needs no root."""
+    if "Depends:" in run("apt-cache", "depends", "--no-suggests",
+                         FLAVOURS["cloud"], check=False):
+        return ()
+    lists, cache = OUT / "apt/lists", OUT / "apt/cache"
+    for folder in (lists / "partial", cache / "archives/partial"):
+        folder.mkdir(parents=True, exist_ok=True)
+    options = ("-o", f"Dir::State::Lists={lists}", "-o", f"Dir::Cache={cache}")
+    print("guest_linux: fetching package lists", flush=True)
+    run("apt-get", *options, "update")
+    return options
+
+
 def kernel_package(flavour: str) -> str:
     """The versioned package behind a metapackage."""
-    text = run("apt-cache", "depends", FLAVOURS[flavour])
+    text = run("apt-cache", *apt_options(), "depends", FLAVOURS[flavour])
     found = re.findall(r"Depends: (linux-image-\S+)", text)
     if not found:
-        raise RuntimeError(f"apt knows no {FLAVOURS[flavour]}; the package "
-                           "lists may be missing: apt-get update")
+        raise RuntimeError(f"apt knows no {FLAVOURS[flavour]}: is this Debian?")
     return found[0]
 
 
@@ -51,7 +66,7 @@ def fetch(package: str) -> Path:
     found = sorted(PACKAGES.glob(f"{package}_*.deb"))
     if not found:
         print(f"guest_linux: fetching {package}", flush=True)
-        run("apt-get", "download", package, cwd=PACKAGES)
+        run("apt-get", *apt_options(), "download", package, cwd=PACKAGES)
         found = sorted(PACKAGES.glob(f"{package}_*.deb"))
     return found[-1]
 

@@ -6,12 +6,16 @@
 #include "mm/heap.h"
 #include "vm/vm.h"
 
-/* Of the host's TSC, which a guest cannot write. */
+/*
+ * Of the host's TSC, which a guest cannot write. Another CPU's may be a little
+ * behind that of the start.
+ */
 u64 machine_ns(const struct vm *vm)
 {
 	const struct vcpu *first = vm->vcpu[0];
+	u64 tsc = vcpu_tsc(first) - first->tsc_offset;
 
-	return tsc_to_ns(vcpu_tsc(first) - first->tsc_offset - vm->tsc_base);
+	return tsc_to_ns(MAX(tsc, vm->tsc_base) - vm->tsc_base);
 }
 
 err_t chipset_create(struct vm *vm)

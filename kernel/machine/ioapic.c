@@ -53,9 +53,9 @@ static void send(struct vm *vm, u64 *entry)
 		.level = *entry & ENTRY_LEVEL,
 	};
 
-	if (message.level)
+	/* A level that nobody took would have nobody to end it. */
+	if (vlapic_deliver(vm, &message) && message.level)
 		*entry |= ENTRY_REMOTE;
-	vlapic_deliver(vm, &message);
 }
 
 /* A level that holds is sent when nobody works on it. */

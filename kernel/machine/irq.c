@@ -57,7 +57,7 @@ void irq_message(struct vm *vm, u64 address, u32 data)
 
 	if ((address & MESSAGE_ADDRESS_BITS) == MESSAGE_ADDRESS &&
 	    !(address >> 32))
-		vlapic_deliver(vm, &message);
+		(void)vlapic_deliver(vm, &message);
 }
 
 void irq_eoi(struct vm *vm, u8 vector)

@@ -57,7 +57,9 @@ static struct kvmclock *clock_of(const struct vcpu *vcpu)
 
 /*
  * Written once, it holds for as long as the TSC runs as it does: the clock is a
- * straight line, and never steps back.
+ * straight line, and never steps back. Every vCPU's begins where the machine
+ * did, as seen by its own TSC: were it the moment of the writing, the rounded
+ * multiplier would draw them apart, and TSC_STABLE would be a lie.
  */
 static err_t publish(struct vcpu *vcpu)
 {
@@ -65,7 +67,7 @@ static err_t publish(struct vcpu *vcpu)
 	struct guest_memory *memory = &vcpu->vm->memory;
 	const struct kvmclock_scale scale = kvmclock_scale(tsc_khz * 1000);
 	struct system_time now = {
-		.ns = machine_ns(vcpu->vm),
+		.tsc = vcpu->vm->tsc_base + vcpu->tsc_offset,
 		.multiplier = scale.multiplier,
 		.shift = scale.shift,
 		.flags = TSC_STABLE,
@@ -75,8 +77,6 @@ static err_t publish(struct vcpu *vcpu)
 
 	if (err)
 		return err;
-	/* The moment that `ns` is of, in the guest's ticks. */
-	now.tsc = vcpu->vm->tsc_base + ns_to_tsc(now.ns) + vcpu->tsc_offset;
 	now.version = (version | 1) + 2;
 	err = guest_write(memory, at, &now, sizeof(now));
 	version = now.version + 1;

@@ -200,13 +200,13 @@ static void end_of_interrupt(struct lapic *lapic)
 	look_again(lapic);
 }
 
-void vlapic_raise(struct vcpu *vcpu, u8 vector, bool level)
+bool vlapic_raise(struct vcpu *vcpu, u8 vector, bool level)
 {
 	struct lapic *lapic = vcpu->lapic;
 	u64 bit = BIT(vector % 64);
 
 	if (vector < LAPIC_VECTOR_MIN || !vlapic_accepts(lapic))
-		return;
+		return false;
 	/* The trigger mode is there before the request can be seen (11.8.4). */
 	if (level)
 		__atomic_fetch_or(&lapic->tmr[vector / 64], bit,
@@ -216,6 +216,7 @@ void vlapic_raise(struct vcpu *vcpu, u8 vector, bool level)
 				   __ATOMIC_SEQ_CST);
 	__atomic_fetch_or(&lapic->irr[vector / 64], bit, __ATOMIC_SEQ_CST);
 	vcpu_kick(vcpu, REQUEST_INTERRUPT);
+	return true;
 }
 
 /* An interrupt of the APIC's own, as its local vector says (11.5.1). */

@@ -69,14 +69,14 @@ void vlapic_reset(struct vcpu *vcpu);
 void vlapic_init(struct vcpu *vcpu);
 
 /*
- * From any CPU: an interrupt for the vCPU, which is kicked to look. Refused
- * silently where its APIC is off, as on the bus.
+ * From any CPU: an interrupt for the vCPU, which is kicked to look. False where
+ * its APIC is off: nobody takes it then, as on the bus.
  */
-void vlapic_raise(struct vcpu *vcpu, u8 vector, bool level);
+bool vlapic_raise(struct vcpu *vcpu, u8 vector, bool level);
 
 /*
  * From any CPU: an interrupt from outside the processors (an I/O APIC's or a
- * device's message), to whom its destination says.
+ * device's message), to whom its destination says. False: nobody takes it.
  */
 struct vlapic_message {
 	u32 destination; /* 0xff: everyone */
@@ -85,7 +85,7 @@ struct vlapic_message {
 	u8 vector;
 	bool level;
 };
-void vlapic_deliver(struct vm *vm, const struct vlapic_message *message);
+bool vlapic_deliver(struct vm *vm, const struct vlapic_message *message);
 
 /*
  * An 8259's INTR comes through: LINT0 is an unmasked ExtINT (as firmware leaves

@@ -82,24 +82,25 @@ static bool is_void(u64 icr)
 	       !(icr & ICR_ASSERT);
 }
 
-static void deliver(struct vcpu *vcpu, u8 delivery, u8 vector, bool level)
+/* False: this one does not take it. */
+static bool deliver(struct vcpu *vcpu, u8 delivery, u8 vector, bool level)
 {
 	switch (delivery) {
 	case DELIVER_FIXED:
-		vlapic_raise(vcpu, vector, level);
-		break;
+		return vlapic_raise(vcpu, vector, level);
 	case DELIVER_NMI:
 		vcpu_kick(vcpu, REQUEST_NMI);
-		break;
+		return true;
 	case DELIVER_INIT:
 		vcpu_kick(vcpu, REQUEST_INIT);
-		break;
+		return true;
 	case DELIVER_STARTUP:
 		__atomic_store_n(&vcpu->sipi_vector, vector, __ATOMIC_RELEASE);
 		vcpu_kick(vcpu, REQUEST_SIPI);
-		break;
+		return true;
 	}
 	/* SMI has no one to serve it, ExtINT no controller to ask. */
+	return false;
 }
 
 /* Who does the less important work; of equals the first (11.6.2.4). */
@@ -143,7 +144,7 @@ void vlapic_send(struct lapic *from)
 		struct lapic *to = vm->vcpu[i]->lapic;
 
 		if (is_target(from, to) && vlapic_enabled(to))
-			deliver(vm->vcpu[i], DELIVERY(icr), icr, false);
+			(void)deliver(vm->vcpu[i], DELIVERY(icr), icr, false);
 	}
 }
 
@@ -157,12 +158,13 @@ void vlapic_send_self(struct lapic *lapic, u8 vector)
 }
 
 /* Messages have eight bits of destination, in either mode (11.11.1). */
-void vlapic_deliver(struct vm *vm, const struct vlapic_message *m)
+bool vlapic_deliver(struct vm *vm, const struct vlapic_message *m)
 {
 	struct vcpu *best = NULL;
+	bool taken = false;
 
 	if (m->delivery == DELIVER_STARTUP)
-		return; /* reserved there */
+		return false; /* reserved there */
 	for (unsigned i = 0; i < vm->vcpus; i++) {
 		struct vcpu *vcpu = vm->vcpu[i];
 
@@ -170,9 +172,11 @@ void vlapic_deliver(struct vm *vm, const struct vlapic_message *m)
 			continue;
 		if (m->delivery == DELIVER_LOWEST)
 			best = less_busy(best, vcpu);
-		else if (vlapic_enabled(vcpu->lapic))
-			deliver(vcpu, m->delivery, m->vector, m->level);
+		else if (vlapic_enabled(vcpu->lapic) &&
+			 deliver(vcpu, m->delivery, m->vector, m->level))
+			taken = true;
 	}
 	if (best)
-		vlapic_raise(best, m->vector, m->level);
+		taken = vlapic_raise(best, m->vector, m->level);
+	return taken;
 }

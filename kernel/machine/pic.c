@@ -26,6 +26,7 @@ static const u8 level_possible[2] = {0xf8, 0xde};
 		CHIP(which, lines), CHIP(which, levels),                  \
 		CHIP(which, base), CHIP(which, lowest),                   \
 		CHIP(which, init), CHIP(which, wants_icw4),               \
+		CHIP(which, alone),                                       \
 		CHIP(which, auto_eoi), CHIP(which, auto_rotate),          \
 		CHIP(which, fully_nested), CHIP(which, special_mask),     \
 		CHIP(which, read_isr), CHIP(which, poll)
@@ -63,6 +64,8 @@ static int wanted(const struct pic *pic, unsigned which)
 	u8 serving = chip->isr;
 	int line = highest(chip, chip->irr & ~chip->imr), busy;
 
+	if (chip->init)
+		return -1; /* it does not know its vectors yet */
 	if (chip->special_mask)
 		serving &= ~chip->imr;
 	if (!which && chip->fully_nested)
@@ -183,6 +186,15 @@ static void write_ocw3(struct pic_chip *chip, u8 value)
 		chip->special_mask = !!(value & OCW3_SMM);
 }
 
+/* What is a level from now on shows it; what is an edge has to come anew. */
+static void write_elcr(struct pic_chip *chip, u8 levels)
+{
+	u8 changed = chip->levels ^ levels;
+
+	chip->levels = levels;
+	chip->irr = (chip->irr & ~changed) | (chip->lines & levels & changed);
+}
+
 /* --- initialization: ICW1 at the command port, the others at the data port */
 
 static void begin_init(struct pic_chip *chip, u8 value)
@@ -195,6 +207,7 @@ static void begin_init(struct pic_chip *chip, u8 value)
 	chip->irr = lines & levels; /* an edge must come anew */
 	chip->lowest = 7;
 	chip->init = 2;
+	chip->alone = !!(value & ICW1_ALONE);
 	chip->wants_icw4 = value & ICW1_ICW4;
 }
 
@@ -207,7 +220,9 @@ static void write_data(struct pic_chip *chip, u8 value)
 	case 2:
 		chip->base = value & 0xf8;
 		chip->init = 3;
-		break;
+		if (!chip->alone)
+			break;
+		/* fall through */
 	case 3: /* who is where: it cannot be otherwise */
 		chip->init = chip->wants_icw4 ? 4 : 0;
 		break;
@@ -268,7 +283,8 @@ void pic_write(struct pic *pic, u16 port, u8 value)
 	struct pic_chip *chip = &pic->chip[port >= PIC_SLAVE];
 
 	if ((port & ~1) == PIC_ELCR)
-		pic->chip[port & 1].levels = value & level_possible[port & 1];
+		write_elcr(&pic->chip[port & 1],
+			   value & level_possible[port & 1]);
 	else if (port & 1)
 		write_data(chip, value);
 	else

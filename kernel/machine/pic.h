@@ -20,7 +20,7 @@ struct pic_chip {
 	u8 base;   /* vector of line 0 */
 	u8 lowest; /* the line with the lowest priority */
 	u8 init;   /* the next initialization word, 0: none */
-	u8 wants_icw4;
+	u8 wants_icw4, alone;
 	u8 auto_eoi, auto_rotate, fully_nested, special_mask;
 	u8 read_isr, poll;
 };

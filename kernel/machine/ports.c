@@ -50,10 +50,9 @@ static void end_write(void *device, struct vcpu *vcpu, u64 offset,
 
 static void reset(struct vm *vm, u16 port)
 {
-	log_info("%s: asks for a reset by port 0x%x: ends with status 0x%x",
-		 vm->config.name, port, STATUS_RESET);
+	log_info("%s: asks for a reset by port 0x%x", vm->config.name, port);
 	vm_notice(vm, "reset");
-	vm_end(vm, STATUS_RESET);
+	vm_reset(vm);
 }
 
 /* The controller is always ready for a command and has nothing to say. */

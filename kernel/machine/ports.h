@@ -18,12 +18,6 @@ struct vm;
 #define PORT_PANIC    0x505 /* bit 0: the guest has panicked */
 #define PORT_RESET    0xcf9 /* bit 2: reset */
 
-/*
- * The status of a VM that asks to be reset. It is not reset: a guest that
- * crashes early would go on for ever. No byte, so no guest can claim it.
- */
-#define STATUS_RESET 0x100
-
 err_t ports_create(struct vm *vm);
 
 /* A byte to PORT_RESET, which lies among PCI's ports. */

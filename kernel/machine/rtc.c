@@ -163,7 +163,7 @@ static void advance_updates(struct rtc *rtc, u64 ns)
 {
 	u64 now = ns / NS_PER_S, second = rtc->updates;
 
-	if (now == second)
+	if (now <= second) /* another CPU's clock may be a little behind */
 		return;
 	rtc->updates = now;
 	if (rtc->memory[REG_B] & B_SET)

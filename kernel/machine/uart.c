@@ -289,6 +289,9 @@ static void write_data(struct uart *uart, char byte)
 		vm_console_write(uart->vm, &byte, 1);
 		uart->tx_full = vm_console_room(uart->vm) < UART_FIFO;
 	}
+	/* Sent at once, but the line goes down for it: an edge. */
+	uart->thre_pending = 0;
+	uart_interrupt(uart);
 	uart->thre_pending = !uart->tx_full;
 }
 

@@ -141,7 +141,8 @@ bool command_waiting(struct answer *a)
 	if (!a->waiting)
 		return false;
 	for (unsigned i = 0; i < vm_count; i++)
-		running += vms[i]->life == VM_RUNNING;
+		running += vms[i]->life == VM_RUNNING ||
+			   vms[i]->life == VM_RESTARTING;
 	a->waiting = running && rdtsc() < a->wait_end;
 	if (!a->waiting && a->json)
 		answer_number(a, "running", running);

@@ -340,18 +340,24 @@ static const char *const json_words[] = {"auto", "no",	 "com1", "com2",
 					 "com3", "com4", NULL};
 static const char *const loader_words[] = {"auto",  "multiboot", "flat",
 					   "linux", "pvh",	 NULL};
+static const char *const reset_words[] = {"restart", "end", NULL};
 static const char *const console_words[] = {"uart", "virtio", NULL};
+static const char *const model_words[] = {"host", "baseline", NULL};
 static const char *const flag_words[] = {"no", "yes", NULL};
 
 _Static_assert(LOG_DEBUG == 0 && LOG_ERROR == 3, "log_words' order");
 _Static_assert(ON_IDLE_WAIT == 0 && ON_IDLE_EXIT == 1, "idle_words' order");
+_Static_assert(ON_RESET_END == 1, "reset_words' order");
 _Static_assert(JSON_COM1 == 2 && JSON_COM4 == 5, "json_words' order");
+_Static_assert(MODEL_HOST == 0 && MODEL_BASELINE == 1, "model_words' order");
 _Static_assert(LOADER_AUTO == 0 && LOADER_PVH == 4, "loader_words' order");
 _Static_assert(CONSOLE_UART == 0 && CONSOLE_VIRTIO == 1,
 	       "console_words' order");
 _Static_assert(sizeof(enum log_level) == sizeof(unsigned) &&
 		       sizeof(enum loader_kind) == sizeof(unsigned) &&
+		       sizeof(enum cpu_model) == sizeof(unsigned) &&
 		       sizeof(enum on_idle) == sizeof(unsigned) &&
+		       sizeof(enum on_reset) == sizeof(unsigned) &&
 		       sizeof(enum console_kind) == sizeof(unsigned) &&
 		       sizeof(enum json_line) == sizeof(unsigned) &&
 		       sizeof(int) == sizeof(unsigned),
@@ -379,6 +385,7 @@ static const struct key vm_keys[] = {
 	{"module", set_module, .size = VM_TEXT_MAX, .repeats = true},
 	{"cmdline", set_text, VM(cmdline), .size = VM_TEXT_MAX},
 	{"loader", set_word, VM(loader), .words = loader_words},
+	{"cpu-model", set_word, VM(cpu_model), .words = model_words},
 	{"console", set_word, VM(console), .words = console_words},
 	{"net", set_flag, VM(net), .words = flag_words},
 	{"mac", set_mac, VM(mac)},
@@ -386,6 +393,7 @@ static const struct key vm_keys[] = {
 	 .high = CONFIG_MTU_MAX},
 	{"autostart", set_flag, VM(autostart), .words = flag_words},
 	{"populate", set_flag, VM(populate), .words = flag_words},
+	{"on-reset", set_word, VM(on_reset), .words = reset_words},
 	{"cpu", set_number, VM(host_cpu), .high = CONFIG_CPU_MAX},
 	{NULL},
 };

@@ -16,12 +16,14 @@
  *	initrd = FILE words		# a module, the first; once
  *	module = FILE words		# may repeat
  *	cmdline = words
+ *	cpu-model = host		# or baseline
  *	loader = auto			# or multiboot, flat
  *	console = uart			# or virtio: where typing goes
  *	net = no			# or yes: at the host's switch
  *	mac = 02:67:64:01:02:03		# left out: from host's and VM's name
  *	mtu = 1500
  *	autostart = yes			# or no
+ *	on-reset = restart		# or end
  *	cpu = 1				# host CPU; left out: spread
  *
  *	[nic lan]			# a network device of the host

@@ -70,12 +70,12 @@ static void netdev_close(struct netdev *dev)
 static bool netdev_send(struct netdev *dev, const void *frame, u32 size)
 {
 	struct net_piece piece[NETDEV_PIECES];
-	u32 each = size / set.pieces;
+	u32 each = set.pieces > 1 ? size / set.pieces : size;
+	const u8 *at = frame;
 
-	for (unsigned i = 0; i < set.pieces; i++)
-		piece[i] =
-			(struct net_piece){(const u8 *)frame + i * each, each};
-	piece[set.pieces - 1].size += size % set.pieces;
+	for (unsigned i = 0; i < set.pieces; i++, at += each, size -= each)
+		piece[i] = (struct net_piece){at,
+					      i + 1 < set.pieces ? each : size};
 	return dev->ops->send(dev, piece, set.pieces, NULL) == E_OK;
 }
 
@@ -299,6 +299,7 @@ static void sink(void)
 {
 	u64 seen = 0, deadline = now_ns() + SINK_NS, spent;
 
+	printf("net bench: ready\n");
 	while (!got.end && now_ns() < deadline) {
 		if (!got.first)
 			idle_tsc = 0;

@@ -55,7 +55,8 @@ static u8 *rx_buffer(unsigned id)
 static err_t make_rings(void)
 {
 	for (unsigned i = 0; i < 2; i++) {
-		ring_memory[i] = page_alloc(order_for(virtq_bytes(SIZE)));
+		ring_memory[i] =
+			page_alloc_zeroed(order_for(virtq_bytes(SIZE)));
 		if (!ring_memory[i])
 			return E_NOMEM;
 		virtq_init(&queue[i], SIZE, true, phys_to_virt(ring_memory[i]),
@@ -80,7 +81,7 @@ static err_t plain_open(struct netdev *dev, u32 frame_max)
 	device.vector = -1;
 	stride = (u32)ALIGN_UP(VNET_HEADER + frame_max, 64);
 	rx_order = order_for((u64)SIZE * stride);
-	rx_memory = page_alloc(rx_order);
+	rx_memory = page_alloc_zeroed(rx_order);
 	err = rx_memory ? virtio_reset(&device) : E_NOMEM;
 	if (!err)
 		err = virtio_negotiate(&device, VIRTIO_F_EVENT_IDX);

@@ -51,7 +51,7 @@ bool svm_quick(struct vcpu *vcpu)
 	if ((u32)vmcb->exit_code != VMEXIT_CPUID)
 		return false;
 	now = rdtsc();
-	row = model_cpuid_fixed(vmcb->rax);
+	row = model_cpuid_fixed(vcpu->vm->model, vmcb->rax);
 	length = length_of(vcpu, vmcb);
 	if (unlikely(!row || !length || !is_quiet(vcpu, vmcb, now)))
 		return false;

@@ -23,7 +23,8 @@ const u32 model_open_msrs[] = {MSR_SYSENTER_CS,
 
 const u16 model_open_ports[] = {0x80, 0};
 
-/* The two vendors' own numbers, hidden on the other's processors. */
+/* The two vendors' own numbers, hidden on the other's processors
+ * and on the baseline. */
 enum msr_owner { ANY, INTEL, AMD };
 
 struct msr_rule {
@@ -98,7 +99,7 @@ static err_t write_efer(struct vcpu *vcpu, u32 msr, u64 value)
 	struct vcpu_state *s = &vcpu->state;
 
 	vcpu_need(vcpu, STATE_CONTROL);
-	if (value & ~model_limits.efer_allowed)
+	if (value & ~vcpu->vm->model->limits.efer_allowed)
 		return E_INVALID;
 	if (((value ^ s->efer) & EFER_LME) && (s->cr0 & CR0_PG))
 		return E_INVALID;
@@ -182,9 +183,12 @@ static const struct msr_rule rules[] = {
 	{0xc0010055, 0xc0010055, AMD, read_zero, NULL}, /* C1E */
 };
 
-static const struct msr_rule *find_rule(u32 msr)
+static const struct msr_rule *find_rule(const struct vcpu *vcpu, u32 msr)
 {
-	enum msr_owner host = features.vendor == VENDOR_INTEL ? INTEL : AMD;
+	static const enum msr_owner owners[] = {[VENDOR_OTHER] = ANY,
+						[VENDOR_INTEL] = INTEL,
+						[VENDOR_AMD] = AMD};
+	enum msr_owner own = owners[vcpu->vm->model->vendor];
 	unsigned low = 0, high = ARRAY_LEN(rules);
 
 	while (low < high) {
@@ -196,21 +200,21 @@ static const struct msr_rule *find_rule(u32 msr)
 		else if (msr > r->last)
 			low = mid + 1;
 		else
-			return r->owner == ANY || r->owner == host ? r : NULL;
+			return r->owner == ANY || r->owner == own ? r : NULL;
 	}
 	return NULL;
 }
 
 err_t model_rdmsr(struct vcpu *vcpu, u32 msr, u64 *value)
 {
-	const struct msr_rule *rule = find_rule(msr);
+	const struct msr_rule *rule = find_rule(vcpu, msr);
 
 	return rule ? rule->read(vcpu, msr, value) : E_INVALID;
 }
 
 err_t model_wrmsr(struct vcpu *vcpu, u32 msr, u64 value)
 {
-	const struct msr_rule *rule = find_rule(msr);
+	const struct msr_rule *rule = find_rule(vcpu, msr);
 
 	return rule && rule->write ? rule->write(vcpu, msr, value) : E_INVALID;
 }

@@ -23,6 +23,7 @@ const char *life_name(enum vm_life life)
 		[VM_OFF] = "off",	  [VM_RUNNING] = "running",
 		[VM_PAUSED] = "paused",	  [VM_ENDED] = "ended",
 		[VM_CRASHED] = "crashed",
+		[VM_RESTARTING] = "restarting",
 	};
 
 	return names[life];
@@ -84,6 +85,7 @@ err_t vm_start(struct vm *vm)
 	vm->reason[0] = '\0';
 	vm->started_ns = now_ns();
 	vm->first_entry_ns = 0;
+	vm->restarts = 0;
 	vm->tsc_base = rdtsc();
 	err = vm_build(vm);
 	vm->life = err ? VM_OFF : VM_RUNNING;
@@ -163,6 +165,18 @@ void vm_end(struct vm *vm, u32 status)
 	request_stop(vm);
 }
 
+void vm_reset(struct vm *vm)
+{
+	if (vm->config.on_reset == ON_RESET_END) {
+		vm_end(vm, STATUS_RESET);
+		return;
+	}
+	if (!change_life(vm, VM_RUNNING, VM_RESTARTING))
+		return;
+	request_stop(vm);
+	vm_request_service(vm);
+}
+
 static void report(struct vcpu *vcpu)
 {
 	const struct vm_exit *exit = &vcpu->exit;
@@ -215,6 +229,30 @@ void vm_request_service(struct vm *vm)
 		sched_yield();
 }
 
+static u64 restart_at(const struct vm *vm)
+{
+	return vm->started_ns + RESTART_NS;
+}
+
+static void restart(struct vm *vm)
+{
+	u64 restarts = vm->restarts + 1;
+
+	log_info("%s: restarts (%lu)", vm->config.name, restarts);
+	(void)vm_start(vm);
+	vm->restarts = restarts;
+}
+
+u64 vm_wake(void)
+{
+	u64 now = now_ns(), first = ~0ULL;
+
+	for (unsigned i = 0; i < vm_count; i++)
+		if (vms[i]->life == VM_RESTARTING)
+			first = MIN(first, MAX(restart_at(vms[i]), now));
+	return first == ~0ULL ? first : rdtsc() + ns_to_tsc(first - now);
+}
+
 bool vm_serve(void)
 {
 	bool again = false;
@@ -222,6 +260,8 @@ bool vm_serve(void)
 	for (unsigned i = 0; i < vm_count; i++) {
 		struct vm *vm = vms[i];
 
+		if (vm->life == VM_RESTARTING && now_ns() >= restart_at(vm))
+			restart(vm);
 		if (!vm->wants_service)
 			continue;
 		__atomic_store_n(&vm->wants_service, false, __ATOMIC_SEQ_CST);

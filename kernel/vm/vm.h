@@ -11,6 +11,7 @@
 #include "lib/types.h"
 #include "vm/bus.h"
 #include "vm/memory.h"
+#include "vm/model.h"
 #include "vm/slpt.h"
 #include "vm/vcpu.h"
 
@@ -30,6 +31,8 @@ enum loader_kind {
 	LOADER_PVH
 };
 
+enum on_reset { ON_RESET_RESTART, ON_RESET_END };
+
 /* What the configuration file says of a VM. */
 struct vm_config {
 	char name[VM_NAME_MAX];
@@ -40,13 +43,15 @@ struct vm_config {
 	unsigned modules;
 	char cmdline[VM_TEXT_MAX];
 	enum loader_kind loader;
+	enum cpu_model cpu_model;
 	enum console_kind console;
 	bool net; /* a network card at the host's switch: */
 	u8 mac[6];
 	unsigned mtu;
 	bool autostart;
 	bool populate; /* all memory at the start, in pages up to 1 GiB */
-	int host_cpu;  /* -1: spread */
+	enum on_reset on_reset;
+	int host_cpu; /* -1: spread */
 };
 
 enum vm_life {
@@ -55,6 +60,7 @@ enum vm_life {
 	VM_PAUSED,
 	VM_ENDED,   /* by itself, with a status */
 	VM_CRASHED, /* by a fault of its own or of ours; `reason` says which */
+	VM_RESTARTING, /* has asked for a reset, and waits for its time */
 };
 
 #define VM_CONSOLE_SIZE 16384
@@ -86,6 +92,7 @@ struct vm {
 	u32 status;
 	char reason[160];
 
+	const struct model *model; /* the CPU that its vCPUs are */
 	struct guest_memory memory;
 	struct slpt slpt;
 	struct spinlock tables_lock; /* see shootdown.h */
@@ -98,6 +105,7 @@ struct vm {
 	unsigned vcpus;
 	u64 tsc_base; /* host TSC that the guest sees as 0 */
 	u64 started_ns, first_entry_ns;
+	u64 restarts; /* after resets, since the operator's start */
 	bool wants_service; /* atomic: see vm_request_service() */
 
 	struct chipset *chipset;
@@ -126,6 +134,19 @@ err_t vm_resume(struct vm *vm);
  */
 void vm_end(struct vm *vm, u32 status);
 void vm_crash(struct vm *vm, const char *fmt, ...) PRINTF(2);
+
+/*
+ * The same: the guest has asked for a reset. As its configuration says, the
+ * first CPU starts it anew from its files, at most once in RESTART_NS, so that
+ * one that crashes early does not keep the host busy; or it ends with a status
+ * that no guest can claim, since it is no byte.
+ */
+void vm_reset(struct vm *vm);
+#define STATUS_RESET 0x100
+#define RESTART_NS   ((u64)1000000000)
+
+/* The host TSC by which vm_serve() has a restart to do, ~0: none waits. */
+u64 vm_wake(void);
 
 /*
  * Tells programs (lib/notice.h) what has happened to the VM, in a word, with its

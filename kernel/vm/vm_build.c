@@ -103,7 +103,7 @@ static err_t check_state(struct vm *vm)
 	err_t err;
 
 	for (unsigned i = 0; i < vm->vcpus; i++) {
-		err = state_check(&vm->vcpu[i]->state, &model_limits, why,
+		err = state_check(&vm->vcpu[i]->state, &vm->model->limits, why,
 				  sizeof(why));
 		if (err) {
 			log_error("%s: start state of vCPU %u: %s",
@@ -136,8 +136,10 @@ static bool assert_own_memory(void *context, const struct slpt_leaf *leaf)
 
 err_t vm_build_bare(struct vm *vm)
 {
-	err_t err = guest_memory_init(&vm->memory, vm->config.memory);
+	err_t err = model_choose(vm);
 
+	if (!err)
+		err = guest_memory_init(&vm->memory, vm->config.memory);
 	if (!err)
 		err = slpt_init(&vm->slpt, engine->format());
 	if (!err && vm->config.populate)

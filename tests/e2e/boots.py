@@ -90,6 +90,19 @@ OPERATOR_VMS = """
 kernel = guests/hello.elf
 memory = 16M
 autostart = no
+[vm typed]
+kernel = guests/typed.elf
+memory = 16M
+autostart = no
+[vm reboot]
+kernel = guests/reboot.elf
+memory = 16M
+autostart = no
+[vm reboot-once]
+kernel = guests/reboot.elf
+memory = 16M
+autostart = no
+on-reset = end
 [vm crash]
 kernel = guests/hostile/triple-fault.elf
 memory = 16M
@@ -169,3 +182,34 @@ STORMED = {
     for platform, cpus in (("vmx", 1), ("vmx", 2), ("svm", 2))
     for letter, group in (("a", ENDING[:HALF]), ("b", ENDING[HALF:]))
 }
+
+
+# Linux from Debian's packages. What it does stands in tests/linux/init.
+def linux(name: str, flavour: str, words: str, keys: str = "") -> str:
+    """A VM that runs its own tests, then ends."""
+    return (f"[vm {name}]\nkernel = linux/{flavour}-vmlinuz\n"
+            f"initrd = linux/{flavour}-initrd\nmemory = 256M\n{keys}\n"
+            f"cmdline = console=ttyS0 quiet godwit.name={name} {words}\n")
+
+
+def linux_boot(name: str, platform: str, cpus: int, *vms: str) -> Boot:
+    return Boot(name, platform, config("wait; vm list; exits; off",
+                                       "".join(vms)), cpus, timeout=400)
+
+
+ALL_TESTS = "godwit.run=check,load godwit.then=poweroff"
+# The CPU that is the same everywhere.
+BASELINE = linux("baseline", "cloud",
+                 "godwit.run=cpu,check,load godwit.then=poweroff",
+                 "cpu-model = baseline")
+LINUX = [
+    linux_boot("vmx-linux", "vmx", 1, linux("cloud", "cloud", ALL_TESTS),
+               BASELINE),
+    linux_boot("svm-linux-1", "svm", 1, linux("cloud", "cloud", ALL_TESTS)),
+    linux_boot("svm-linux-2", "svm", 2,
+               linux("cloud", "cloud", ALL_TESTS + " godwit.cpus=2",
+                     "cpus = 2"),
+               linux("again", "cloud", "godwit.then=reboot")),
+    linux_boot("svm-linux-general", "svm", 1,
+               linux("general", "general", ALL_TESTS), BASELINE),
+]

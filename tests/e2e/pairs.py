@@ -54,7 +54,7 @@ class Ends:
             # Its time jumps when it halts, past what the sink waits for.
             sink += ",idle=spin"
         b.send(f"net bench {sink}\r")
-        b.expect(f"net bench {sink}\n")
+        b.expect("net bench: ready\n")
         said = a(f"net bench {what}", 120)
         # The prompt that comes back, not the one of the command.
         return "\n".join(said), b.expect("\ngodwit> ", 120)

@@ -7,6 +7,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Callable, Optional, Union
 
+import guest_linux
 from boots import Boot
 from lab.control import Control
 from lab.machine import OUT, Console, Machine, Outcome, Spec, tail
@@ -71,7 +72,14 @@ class Run:
         return vm_row(self.answer("vm list"), name)
 
 
+LINUX = threading.Lock()
+
+
 def spec(boot: Boot) -> Spec:
+    with LINUX:
+        for flavour in guest_linux.FLAVOURS:
+            if f"linux/{flavour}-" in boot.config:
+                guest_linux.make(flavour)
     return Spec(boot.hardware, boot.config, cpus=boot.cpus, memory=boot.memory,
                 boot=boot.source, machine=boot.machine,
                 interactive=boot.interactive, control=boot.control)

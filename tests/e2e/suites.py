@@ -101,6 +101,10 @@ SUITES = {
                         cmdline="role=answer"),
     "smp": Suite("start atomic ipi wake mapping", "smp.", "smp.elf",
                  "cpus = 2"),
+    "chipset": Suite("""
+        pit-pic pit-no-apic pit-ioapic pit-one-shot pit-gate level uart-edge
+        rtc-periodic rtc-time pm-timer acpi""", "chipset.", "chipset.elf"),
+    "poweroff": Suite("", kernel="poweroff.elf"),
 }
 
 # Bochs clears what is pending when VMRUN enters a guest with IF=0, and SVM has no
@@ -112,6 +116,7 @@ ABSENT = {
     ("svm-ryzen svm-toliman", "interrupts"): BOCHS_SVM,
     ("svm-ryzen svm-toliman", "timer"): BOCHS_SVM,
     ("svm-ryzen svm-toliman", "smp"): BOCHS_SVM,
+    ("svm-ryzen svm-toliman", "chipset"): BOCHS_SVM,
 }
 
 ONE_CPU = {"selftest.shootdown": "a shootdown takes two CPUs"}
@@ -135,7 +140,7 @@ SKIPS = read_skips()
 # two words, processors differ in what the attack does to the guest itself.
 HOSTILE = {
     "ended": """
-        apic-abuse apic-base console-escape console-long cpuid-sweep cr-random
+        apic-abuse apic-base chipset-abuse console-escape console-long cpuid-sweep cr-random
         hlt-dead host-ports hypercall-storm irq-no-eoi jump-noncanonical mov-ss
         msr-sweep nmi-storm pci-noise port-sweep self-modify smi svm-insn
         timer-storm virtio-registers virtio-rings

@@ -68,17 +68,17 @@ def test_frames_arrive(ends: Ends, sender: int, pieces: int) -> None:
 
 @pytest.mark.parametrize("sender", [0, 1])
 def test_interrupt_ends_the_halt(ends: Ends, sender: int) -> None:
-    """At the prompt nothing but an interrupt makes a host look at its device,
-    and nobody listens: the frames are counted as dropped."""
+    """At the prompt nothing but an interrupt makes a host look at its device.
+    The blaster says some thirty times that it is done; each wakes the host."""
     before = ends.counters(1 - sender)
     said = ends.hosts[sender]("net bench blast,ms=1", 60)
     assert any("no answer from the sink" in line for line in said), said
     deadline = time.monotonic() + 30
     after = ends.counters(1 - sender)
-    while after["dropped"] == before["dropped"]:
+    while after["rx"] == before["rx"]:
         assert time.monotonic() < deadline, (before, after)
         after = ends.counters(1 - sender)
-    assert after["interrupts"] > before["interrupts"]
+    assert after["interrupts"] - before["interrupts"] > 5, (before, after)
 
 
 def test_devices_behave(ends: Ends) -> None:

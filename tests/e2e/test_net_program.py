@@ -78,7 +78,7 @@ def test_program_gets_frames(alone: tuple) -> None:
     """The host's answers are Ethernet frames, from its own address."""
     shell, program = alone
     shell.send("net bench sink,size=200\r")
-    shell.expect("size=200\n")
+    shell.expect("net bench: ready\n")
     for size in (60, 1514, 65000):
         program.send(ping(size))
         frame = program.receive()

@@ -77,6 +77,7 @@ TEST(every_key)
 	     "cmdline = a = b  \"c\"#d\n"
 	     "loader = flat\n"
 	     "autostart = no\n"
+	     "on-reset = end\n"
 	     "populate = yes\n"
 	     "cpu = 3\n");
 	CHECK_STR(config.name, "alpha");
@@ -95,6 +96,7 @@ TEST(every_key)
 	CHECK_STR(vm->cmdline, "a = b  \"c\"#d");
 	CHECK_EQ(vm->loader, LOADER_FLAT);
 	CHECK_EQ(vm->autostart, false);
+	CHECK_EQ(vm->on_reset, ON_RESET_END);
 	CHECK_EQ(vm->populate, true);
 	CHECK_EQ(vm->host_cpu, 3);
 }
@@ -108,6 +110,7 @@ TEST(vm_defaults)
 	CHECK_STR(config.vm[0].cmdline, "");
 	CHECK_EQ(config.vm[0].loader, LOADER_AUTO);
 	CHECK_EQ(config.vm[0].autostart, true);
+	CHECK_EQ(config.vm[0].on_reset, ON_RESET_RESTART);
 	CHECK_EQ(config.vm[0].host_cpu, -1);
 }
 
@@ -121,6 +124,8 @@ TEST(each_word)
 		good(text);
 		CHECK_EQ(config.log, i);
 	}
+	good(VM_LINES "cpu-model = baseline");
+	CHECK_EQ(config.vm[0].cpu_model, MODEL_BASELINE);
 	good(VM_LINES "loader=multiboot\nautostart=yes");
 	CHECK_EQ(config.vm[0].loader, LOADER_MULTIBOOT);
 	CHECK_EQ(config.vm[0].autostart, true);
@@ -295,6 +300,9 @@ TEST(bad_words)
 	bad(VM_LINES "loader = elf",
 	    "godwit.conf:3: loader: \"elf\" is unknown (expected auto, "
 	    "multiboot, flat, linux or pvh)");
+	bad(VM_LINES "on-reset = again",
+	    "godwit.conf:3: on-reset: \"again\" is unknown (expected restart or "
+	    "end)");
 	bad(VM_LINES "autostart = Yes",
 	    "godwit.conf:3: autostart: \"Yes\" is unknown (expected no or "
 	    "yes)");
@@ -350,12 +358,12 @@ TEST(bad_keys)
 	    "run, on-idle or json)");
 	bad("[vm a]\nram = 64M",
 	    "godwit.conf:2: ram: no such key in a VM (expected memory, cpus, "
-	    "kernel, initrd, module, cmdline, loader, console, net, "
-	    "mac, mtu, autostart, populate or cpu)");
+	    "kernel, initrd, module, cmdline, loader, cpu-model, console, net, "
+	    "mac, mtu, autostart, populate, on-reset or cpu)");
 	bad("[vm a]\n = 64M",
 	    "godwit.conf:2: : no such key in a VM (expected memory, cpus, "
-	    "kernel, initrd, module, cmdline, loader, console, net, "
-	    "mac, mtu, autostart, populate or cpu)");
+	    "kernel, initrd, module, cmdline, loader, cpu-model, console, net, "
+	    "mac, mtu, autostart, populate, on-reset or cpu)");
 	bad("[vm a]\nkernel", "godwit.conf:2: \"kernel\" is no setting "
 			      "(expected key = value)");
 	bad("memory = 64M", "godwit.conf:1: memory: before any section "

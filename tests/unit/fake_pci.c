@@ -5,6 +5,7 @@
 
 #include "cpu/device_irq.h"
 #include "cpu/lapic.h"
+#include "cpu/time.h"
 #include "drivers/mmio.h"
 #include "mm/heap.h"
 #include "mm/pages.h"
@@ -14,6 +15,12 @@ struct fake_function fake_functions[32];
 unsigned fake_function_count;
 unsigned fake_memory = ~0u;
 u64 host_phys_offset;
+u64 fake_ns;
+
+u64 now_ns(void)
+{
+	return fake_ns;
+}
 
 /* --- configuration space */
 

@@ -39,4 +39,7 @@ void fake_mmio_write(u64 address, unsigned bytes, u32 value);
 /* Memory left for page_alloc() and kmalloc(), in calls; starts without end. */
 extern unsigned fake_memory;
 
+/* What now_ns() says. */
+extern u64 fake_ns;
+
 #endif

@@ -15,6 +15,7 @@
 #include "mm/heap.h"
 #include "mm/pages.h"
 
+/* A test may bring its own. */
 #define WEAK __attribute__((weak))
 
 u64 fake_tsc = 1000000;
@@ -133,6 +134,11 @@ WEAK err_t acpi_tables(struct vm *vm, u64 *rsdp)
 {
 	*rsdp = 0;
 	return E_OK;
+}
+
+void vm_reset(struct vm *vm)
+{
+	vm_end(vm, STATUS_RESET);
 }
 
 /* --- memory: "physical" addresses are pointers --- */

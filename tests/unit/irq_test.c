@@ -132,6 +132,23 @@ TEST(level_waits_behind_its_mask)
 	tear_down();
 }
 
+/* With its only receiver off it waits, rather than for an end forever. */
+TEST(level_waits_for_someone_to_take_it)
+{
+	set_up(1);
+	put(APIC_SVR, 0xff);
+	program(17, 0x61 | LEVEL, 0);
+	irq_line(vm, 17, true);
+	CHECK_EQ(irq_pending(cpu), -1);
+	CHECK(!(window_read(0x10 + 2 * 17) & REMOTE));
+	put(APIC_SVR, 0x1ff);
+	irq_line(vm, 17, false);
+	irq_line(vm, 17, true);
+	CHECK_EQ(irq_pending(cpu), 0x61);
+	CHECK(window_read(0x10 + 2 * 17) & REMOTE);
+	tear_down();
+}
+
 TEST(ended_at_the_ioapic_itself)
 {
 	set_up(1);

@@ -43,7 +43,7 @@ static void finish(void)
 }
 
 /* What the guest does, with its own TSC. */
-static u64 guest_ns(u64 tsc)
+static u64 guest_ns_at(u64 at, u64 tsc)
 {
 	struct {
 		u32 version, pad;
@@ -54,7 +54,7 @@ static u64 guest_ns(u64 tsc)
 	} page;
 	u64 delta;
 
-	CHECK_EQ(guest_read(&vm->memory, PAGE_AT, &page, sizeof(page)), E_OK);
+	CHECK_EQ(guest_read(&vm->memory, at, &page, sizeof(page)), E_OK);
 	CHECK(!(page.version & 1) && page.version);
 	CHECK_EQ(page.flags, 1);
 	CHECK(tsc >= page.tsc);
@@ -62,6 +62,11 @@ static u64 guest_ns(u64 tsc)
 	delta = page.shift < 0 ? delta >> -page.shift : delta << page.shift;
 	return page.ns +
 	       (u64)((unsigned __int128)delta * page.multiplier >> 32);
+}
+
+static u64 guest_ns(u64 tsc)
+{
+	return guest_ns_at(PAGE_AT, tsc);
 }
 
 static void check_time(void)
@@ -114,6 +119,23 @@ TEST(writing_the_tsc_moves_no_clock)
 	kvmclock_update(cpu);
 	CHECK(guest_ns(vcpu_tsc(cpu)) + 1 >= before);
 	check_time();
+	finish();
+}
+
+/* Told at different times, with TSCs of their own: never a nanosecond apart. */
+TEST(processors_agree)
+{
+	struct vcpu *other;
+
+	start();
+	other = vm->vcpu[1];
+	CHECK_EQ(kvmclock_wrmsr(cpu, KVM_SYSTEM_TIME, PAGE_AT | 1), E_OK);
+	fake_tsc += 1ULL << 45;
+	other->tsc_offset += 987654321;
+	CHECK_EQ(kvmclock_wrmsr(other, KVM_SYSTEM_TIME, 0x6001), E_OK);
+	for (unsigned i = 0; i < 1000; i++, fake_tsc += 1000003)
+		CHECK_EQ(guest_ns(vcpu_tsc(cpu)),
+			 guest_ns_at(0x6000, vcpu_tsc(other)));
 	finish();
 }
 

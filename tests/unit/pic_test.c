@@ -89,6 +89,7 @@ TEST(an_edge_is_one_a_level_stays)
 	take(0x34);
 	command(0, 0x20);
 	CHECK_EQ(pic_pending(&pic), -1); /* still high: no new edge */
+	pic_line(&pic, 4, false);
 	pic_write(&pic, PIC_ELCR, 0xff);
 	CHECK_EQ(pic_read(&pic, PIC_ELCR), 0xf8);
 	pic_line(&pic, 5, true);
@@ -191,6 +192,47 @@ TEST(taken_by_its_vector)
 }
 
 /* --- one chip, edges, plain ends: again, by the book */
+
+TEST(nothing_comes_while_it_is_being_set_up)
+{
+	start(1);
+	pic_write(&pic, PIC_ELCR, 0x20);
+	pic_line(&pic, 5, true);
+	CHECK_EQ(pic_pending(&pic), 0x35);
+	command(0, 0x11);
+	CHECK_EQ(pic_pending(&pic), -1);
+	data(0, 0x50);
+	data(0, 4);
+	CHECK_EQ(pic_pending(&pic), -1);
+	data(0, 1);
+	CHECK_EQ(pic_pending(&pic), 0x55);
+}
+
+/* ICW3 comes only where there are several (data sheet, figure 6). */
+TEST(alone_it_takes_three_words)
+{
+	start(1);
+	command(0, 0x13);
+	data(0, 0x50);
+	data(0, 1);
+	data(0, 0xf0); /* so this is the mask */
+	CHECK_EQ(pic_read(&pic, PIC_MASTER + 1), 0xf0);
+	pulse(3);
+	CHECK_EQ(pic_pending(&pic), 0x53);
+}
+
+TEST(a_line_becomes_a_level_as_it_is)
+{
+	start(1);
+	pic_line(&pic, 5, true);
+	take(0x35);
+	command(0, 0x20);
+	CHECK_EQ(pic_pending(&pic), -1);
+	pic_write(&pic, PIC_ELCR, 0x20);
+	CHECK_EQ(pic_pending(&pic), 0x35);
+	pic_write(&pic, PIC_ELCR, 0);
+	CHECK_EQ(pic_pending(&pic), -1);
+}
 
 TEST(random_lines_against_a_slow_model)
 {

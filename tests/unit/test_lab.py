@@ -115,10 +115,13 @@ def test_link_has_two_ends() -> None:
 
 
 def test_every_figure_is_explained() -> None:
-    """docs/figures.md lists what bench.c prints, and nothing else."""
+    """docs/figures.md lists what the benchmarks print, and nothing else."""
     source = (ROOT / "tests/guests/bench.c").read_text()
     text = (ROOT / "docs/figures.md").read_text()
     printed = set(re.findall(r'figure\("([\w.-]+)"', source))
+    source = (ROOT / "tools/bench_net.py").read_text()
+    printed |= {re.sub(r"\{\w+\}", "N", name).replace(".N", ".SIZE")
+                for name in re.findall(r'"(net\.[\w.{}-]+)"', source)}
     listed = set(re.findall(r"(?m)^\| `([\w.-]+)\.P` \|", text))
     assert printed and printed == listed
 

@@ -5,7 +5,6 @@
  *	links: drivers/virtio_net.c drivers/virtio_pci.c drivers/virtq.c
  *	links: drivers/netdev.c drivers/pci.c tests/unit/fake_pci.c
  *	links: kernel/lib/string.c
- *kernel/lib/string.c
  */
 #include "tests/unit/test.h"
 
@@ -513,11 +512,24 @@ TEST(heavy_traffic_is_polled)
 	for (unsigned i = 0; i < 50; i++)
 		deliver(frame, sizeof(frame));
 	net->ops->poll(net, 64);
+	fake_ns = 200000;
 	CHECK(netdev_rest(net, &wait));
 	CHECK_EQ(wait, 100000);
+	fake_ns += 50000;
+	CHECK(netdev_rest(net, &wait));
+	CHECK_EQ(wait, 100000);
+	CHECK_EQ(used_event(RX), UINT16_MAX);
+	fake_ns += 50000;
 	CHECK(netdev_rest(net, &wait));
 	CHECK_EQ(wait, ~0ULL);
 	CHECK_EQ(used_event(RX), 50);
+	/* Few frames a second, however many there were in all. */
+	for (unsigned i = 0; i < 50; i++)
+		deliver(frame, sizeof(frame));
+	net->ops->poll(net, 64);
+	fake_ns += 2000000;
+	CHECK(netdev_rest(net, &wait));
+	CHECK_EQ(wait, ~0ULL);
 }
 
 TEST(copies_are_independent)
