@@ -10,6 +10,7 @@
 #include "cpu/time.h"
 #include "files.h"
 #include "lib/log.h"
+#include "lib/string.h"
 #include "machine/acpi_tables.h"
 #include "machine/irq.h"
 #include "mm/heap.h"
