@@ -1,6 +1,7 @@
 #include "migrate/link.h"
 
 #define RESENDS_DOUBLED 3
+#define CONTROL_REORDER 64
 
 const struct link_timers link_timers_default = {
 	.resend = 20000,	.retry = 200000,	 .keepalive = 100000,
@@ -20,6 +21,9 @@ void link_begin(struct link *link, u64 now)
 	memset(link->tx_number, 0, sizeof(link->tx_number));
 	memset(link->rx_number, 0, sizeof(link->rx_number));
 	link->tag_size = crypto_tag_size(link->config->security);
+	link->rx_seen = 0;
+	for (unsigned i = 0; i < RECORD_WINDOW; i++)
+		link->early[i].size = 0;
 	link->tx_last = link->tx_acked = link->tx_sent = link->rx_last = 0;
 	link->resends = 0;
 	link->timed = 0;
@@ -56,7 +60,10 @@ bool link_quiet(const struct link *link)
 
 u64 link_resend(const struct link *link)
 {
-	return mig_max(link->config->timers.resend, 3 * link->round_trip);
+	const struct link_timers *timers = &link->config->timers;
+
+	return mig_max(timers->resend,
+		       mig_min(timers->keepalive, 3 * link->round_trip));
 }
 
 bool link_dead(const struct link *link, u64 now)
@@ -146,7 +153,10 @@ static void acknowledge(struct link *link, u64 now, u32 acknowledged)
 	if (advance == 0 || advance > link->tx_last - link->tx_acked)
 		return;
 	if (link->timed != 0 && acknowledged - link->timed < RECORD_WINDOW) {
-		link->round_trip = now - link->sent_at;
+		link->round_trip = link->round_trip == 0
+					   ? now - link->sent_at
+					   : (7 * link->round_trip + now -
+					      link->sent_at) / 8;
 		link->timed = 0;
 	}
 	link->tx_acked = acknowledged;
@@ -156,30 +166,74 @@ static void acknowledge(struct link *link, u64 now, u32 acknowledged)
 	link->resend_at = now + link_resend(link);
 }
 
+/* What comes early is kept for its turn; what comes again is not needed. */
+static void keep_record(struct link *link, u32 sequence, const u8 *at,
+			size_t size)
+{
+	struct link_slot *slot = &link->early[sequence % RECORD_WINDOW];
+	u32 ahead = sequence - link->rx_last - 1;
+
+	link->owes = true;
+	if (ahead >= RECORD_WINDOW || slot->size != 0 || size < RECORD_HEAD ||
+	    size > RECORD_SIZE)
+		return;
+	memcpy(slot->data, at, size);
+	slot->size = (u16)size;
+}
+
+bool link_record(struct link *link, struct record *record,
+		 enum record_verdict *verdict)
+{
+	u32 next = link->rx_last + 1;
+	struct link_slot *slot = &link->early[next % RECORD_WINDOW];
+
+	if (!link->up || slot->size == 0)
+		return false;
+	*verdict = record_parse(slot->data, slot->size, record);
+	slot->size = 0;
+	link->rx_last = next;
+	return true;
+}
+
 static bool input_control(struct link *link, u64 now, struct link_input *input)
 {
 	if (input->length < CONTROL_HEAD)
 		return false;
 	control_parse(input->body, &input->control);
 	acknowledge(link, now, input->control.acknowledged);
-	if (input->control.sequence == 0)
-		return true;
-	link->owes = true;
-	if (input->control.sequence != link->rx_last + 1)
-		return true;
-	input->verdict = record_parse(input->body + CONTROL_HEAD,
-				      input->length - CONTROL_HEAD,
-				      &input->record);
-	input->has_record = true;
-	link->rx_last++;
+	if (input->control.sequence != 0)
+		keep_record(link, input->control.sequence,
+			    input->body + CONTROL_HEAD,
+			    input->length - CONTROL_HEAD);
 	return true;
+}
+
+/* A control frame that was seen, or is too old to know. */
+static bool is_replay(const struct link *link, u64 number)
+{
+	u64 behind = link->rx_number[WIRE_CONTROL] - number;
+
+	if (number > link->rx_number[WIRE_CONTROL])
+		return false;
+	return behind >= CONTROL_REORDER || (link->rx_seen >> behind & 1);
+}
+
+static void note_number(struct link *link, u8 kind, u64 number)
+{
+	u64 *highest = &link->rx_number[kind];
+	u64 ahead = number - *highest;
+
+	if (kind == WIRE_CONTROL && number > *highest)
+		link->rx_seen = (ahead < 64 ? link->rx_seen << ahead : 0) | 1;
+	else if (kind == WIRE_CONTROL)
+		link->rx_seen |= (u64)1 << (*highest - number);
+	*highest = mig_max(*highest, number);
 }
 
 static bool open_frame(struct link *link, u64 now, const u8 *frame, size_t size,
 		       struct link_input *input)
 {
 	struct wire_header header;
-	u64 highest;
 
 	if (!link->up || size > link->frame_size ||
 	    !wire_header_parse(frame, size, &header, link->tag_size))
@@ -187,21 +241,21 @@ static bool open_frame(struct link *link, u64 now, const u8 *frame, size_t size,
 	if (header.session != link->session ||
 	    (header.kind != WIRE_CONTROL && header.kind != WIRE_PAGES))
 		return false;
+	input->number =
+		wire_number(link->rx_number[header.kind], header.number);
+	if (input->number == 0 ||
+	    (header.kind == WIRE_CONTROL && is_replay(link, input->number)))
+		return false;
 	memcpy(link->scratch, frame,
 	       WIRE_BODY + header.length + link->tag_size);
-	highest = link->rx_number[header.kind];
-	input->number = wire_number(highest, header.number);
-	if (input->number == 0 ||
-	    (header.kind == WIRE_CONTROL && input->number <= highest))
-		return false;
 	if (!crypto_open(&link->rx, link->config->security, link->scratch,
 			 input->number))
 		return false;
-	link->rx_number[header.kind] = mig_max(highest, input->number);
+	input->newest = input->number > link->rx_number[header.kind];
+	note_number(link, header.kind, input->number);
 	input->kind = header.kind;
 	input->body = link->scratch + WIRE_BODY;
 	input->length = header.length;
-	input->has_record = false;
 	return header.kind != WIRE_CONTROL || input_control(link, now, input);
 }
 

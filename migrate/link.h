@@ -45,6 +45,7 @@ struct link {
 	u32 frame_size;
 	struct crypto_key tx, rx;
 	u64 tx_number[4], rx_number[4]; /* by kind */
+	u64 rx_seen; /* control frames: bit i is rx_number - i */
 	u64 heard, said;
 
 	u32 tx_last, tx_acked, tx_sent, rx_last; /* sequences of records */
@@ -54,6 +55,7 @@ struct link {
 	u32 timed; /* the sequence whose round trip is being measured */
 	bool owes; /* an acknowledgement */
 	struct link_slot ring[RECORD_WINDOW];
+	struct link_slot early[RECORD_WINDOW]; /* received; size 0: not yet */
 	struct link_counts counts;
 };
 
@@ -89,14 +91,16 @@ struct link_input {
 	u16 length;
 	u64 number;		/* PAGES: the caller's window decides */
 	struct control control; /* CONTROL */
-	bool has_record;
-	struct record record;
-	enum record_verdict verdict;
+	bool newest;		/* none with a higher number came before */
 };
 
 /* False: the frame is dropped and counted. HELLO is not for this. */
 bool link_input(struct link *link, u64 now, const u8 *frame, size_t size,
 		struct link_input *input);
+
+/* The next record in order, if it is here; its data stay until the next call. */
+bool link_record(struct link *link, struct record *record,
+		 enum record_verdict *verdict);
 
 /* A HELLO that is ours, for any state of the link. */
 bool link_is_hello(const u8 *frame, size_t size);

@@ -157,11 +157,17 @@ static void on_ready(struct source *source, u64 now, const u8 *data)
 
 static void on_refuse(struct source *source, u64 now, const u8 *data)
 {
-	if (source->state != SOURCE_ASKING)
+	bool late = source->state == SOURCE_ABORTING &&
+		    source->code == MIG_DISCARDED;
+
+	if (source->state != SOURCE_ASKING && !late)
 		return;
 	requirement_parse(data + 8, &source->refused);
 	source->refused_have = get_u64(data + 64);
-	abort_with(source, now, get_u32(data));
+	if (late)
+		source->code = get_u32(data);
+	else
+		abort_with(source, now, get_u32(data));
 }
 
 static void on_prepared(struct source *source, u64 now, const u8 *data)
@@ -245,7 +251,7 @@ static void aborted(struct source *source, u64 now, unsigned code)
 {
 	if (source_ended(source))
 		return;
-	if (source->state == SOURCE_ABORTING && source->code != MIG_OK)
+	if (source->state == SOURCE_ABORTING && source->code != MIG_DISCARDED)
 		code = source->code;
 	source_fail(source, now, code);
 }
@@ -268,7 +274,8 @@ static void on_postcopy(struct source *source, u64 now, const u8 *data)
 }
 
 static void source_record(struct source *source, u64 now,
-			  const struct link_input *input)
+			  const struct record *record,
+			  enum record_verdict verdict)
 {
 	static void (*const on[RECORD_TYPES])(struct source *, u64,
 					      const u8 *) = {
@@ -284,33 +291,39 @@ static void source_record(struct source *source, u64 now,
 	};
 	unsigned code = MIG_OK;
 
-	if (input->verdict == RECORD_SKIP)
+	if (verdict == RECORD_SKIP)
 		return;
-	if (input->verdict == RECORD_STRANGE)
+	if (verdict == RECORD_STRANGE)
 		code = MIG_RECORD;
-	else if (input->verdict == RECORD_BAD ||
-		 on[input->record.type] == NULL)
+	else if (verdict == RECORD_BAD || on[record->type] == NULL)
 		code = MIG_MALFORMED;
 	if (code == MIG_OK)
-		on[input->record.type](source, now, input->record.data);
+		on[record->type](source, now, record->data);
 	else if (source->state < SOURCE_IN_DOUBT)
 		abort_with(source, now, code);
 }
 
-/* What the target's state alone tells: it outlives sessions. */
+/*
+ * What the target's state alone tells: it outlives sessions. Why it discarded
+ * the VM comes in a record, so before the commit that is waited for.
+ */
 static void source_head(struct source *source, u64 now)
 {
 	if (source->heard.state == TARGET_RUNNING)
 		committed(source, now);
-	else if (source->heard.state == TARGET_DISCARDED &&
-		 (source->state == SOURCE_IN_DOUBT ||
-		  source->state == SOURCE_ABORTING))
+	else if (source->heard.state != TARGET_DISCARDED)
+		return;
+	else if (source->state == SOURCE_IN_DOUBT)
 		aborted(source, now, MIG_DISCARDED);
+	else if (source->state < SOURCE_IN_DOUBT)
+		abort_with(source, now, MIG_DISCARDED);
 }
 
 void source_input(struct source *source, u64 now, const u8 *frame, size_t size)
 {
 	struct link_input input;
+	struct record record;
+	enum record_verdict verdict;
 
 	if (link_is_hello(frame, size)) {
 		source_search_input(source, now, frame, size);
@@ -319,11 +332,13 @@ void source_input(struct source *source, u64 now, const u8 *frame, size_t size)
 	if (!link_input(&source->link, now, frame, size, &input) ||
 	    input.kind != WIRE_CONTROL)
 		return;
+	sender_resolve(&source->sender, now, &input.control);
+	while (link_record(&source->link, &record, &verdict))
+		source_record(source, now, &record, verdict);
+	if (!input.newest)
+		return;
 	source->heard = input.control;
 	source->heard_any = true;
-	sender_resolve(&source->sender, now, &input.control);
-	if (input.has_record)
-		source_record(source, now, &input);
 	source_head(source, now);
 }
 

@@ -244,8 +244,8 @@ static void on_postcopy(struct target *target, const struct record *record)
 	broken(target, MIG_RECORD);
 }
 
-static void target_record(struct target *target, u64 now,
-			  const struct link_input *input)
+static void target_record(struct target *target, const struct record *record,
+			  enum record_verdict verdict)
 {
 	static void (*const on[RECORD_TYPES])(struct target *,
 					      const struct record *) = {
@@ -263,15 +263,14 @@ static void target_record(struct target *target, u64 now,
 		[RECORD_PAGE_RANGE] = on_postcopy,
 	};
 
-	if (input->verdict == RECORD_SKIP)
+	if (verdict == RECORD_SKIP)
 		return;
-	if (input->verdict == RECORD_STRANGE)
+	if (verdict == RECORD_STRANGE)
 		broken(target, MIG_RECORD);
-	else if (input->verdict == RECORD_BAD ||
-		 on[input->record.type] == NULL)
+	else if (verdict == RECORD_BAD || on[record->type] == NULL)
 		broken(target, MIG_MALFORMED);
 	else
-		on[input->record.type](target, &input->record);
+		on[record->type](target, record);
 }
 
 static void target_pages(struct target *target, u64 now,
@@ -292,6 +291,8 @@ static void target_pages(struct target *target, u64 now,
 void target_input(struct target *target, u64 now, const u8 *frame, size_t size)
 {
 	struct link_input input;
+	struct record record;
+	enum record_verdict verdict;
 
 	if (link_is_hello(frame, size)) {
 		target_hello(target, now, frame, size);
@@ -301,8 +302,8 @@ void target_input(struct target *target, u64 now, const u8 *frame, size_t size)
 		return;
 	if (input.kind == WIRE_PAGES)
 		target_pages(target, now, &input);
-	else if (input.has_record)
-		target_record(target, now, &input);
+	while (link_record(&target->link, &record, &verdict))
+		target_record(target, &record, verdict);
 }
 
 /* --- what the state does next --- */
