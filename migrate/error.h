@@ -23,7 +23,8 @@
 	X(LINK, 14, "the link did not come back")                          \
 	X(HOST, 15, "the host could not build or run the VM")              \
 	X(DISCARDED, 16, "discarded by the target's operator")             \
-	X(FRAME, 17, "the frame size is too small")
+	X(FRAME, 17, "the frame size is too small")                        \
+	X(ATTEMPTS, 18, "stopped too often without a commit")
 
 #define MIG_ERROR_ENUM(name, value, text) MIG_##name = value,
 enum mig_error { MIG_ERRORS(MIG_ERROR_ENUM) };

@@ -27,7 +27,7 @@ void sender_count(struct sender *sender)
 {
 	sender->todo_left = 0;
 	for (u64 i = 0; i < bits_words(sender->pages); i++)
-		sender->todo_left += (u64)__builtin_popcountll(sender->todo[i]);
+		sender->todo_left += bits_count(sender->todo[i]);
 }
 
 bool sender_sent_all(const struct sender *sender)

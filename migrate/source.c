@@ -1,5 +1,7 @@
 #include "migrate/source.h"
 
+#define ATTEMPTS_MAX 16
+
 /* --- set-up --- */
 
 size_t source_memory(const struct source_config *config)
@@ -90,6 +92,10 @@ static void abort_with(struct source *source, u64 now, unsigned code)
 /* Out of STOPPED or PREPARING: the guest does not wait for a link. */
 static void fall_back(struct source *source, u64 now)
 {
+	if (source->attempt >= ATTEMPTS_MAX) {
+		abort_with(source, now, MIG_ATTEMPTS);
+		return;
+	}
 	run_on(source, now);
 	source->state = SOURCE_ASKING;
 	source->step = 0;

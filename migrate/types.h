@@ -68,6 +68,15 @@ static inline u64 bits_words(u64 bits)
 	return (bits + 63) / 64;
 }
 
+/* Without the instruction, which not every host has, nor a library for it. */
+static inline u64 bits_count(u64 word)
+{
+	word -= word >> 1 & 0x5555555555555555u;
+	word = (word & 0x3333333333333333u) + (word >> 2 & 0x3333333333333333u);
+	word = (word + (word >> 4)) & 0x0f0f0f0f0f0f0f0fu;
+	return word * 0x0101010101010101u >> 56;
+}
+
 /* The first set bit at or after `from`, or `bits`. */
 static inline u64 bits_next(const u64 *map, u64 bits, u64 from)
 {

@@ -41,7 +41,8 @@ lint: ## formatting and static analysis
 	@tools/lint
 
 help: ## this list
-	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' Makefile tools/run.mk | \
+	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' Makefile tools/run.mk \
+		migrate/migrate.mk | \
 		while IFS='	' read -r name text; do \
 			printf '  make %-12s %s\n' "$$name" "$$text"; done
 

@@ -94,6 +94,9 @@ static void check_orphan(struct world *world)
 		world_wrong(world, "the source is down without a crash");
 	if (world->target.state == TARGET_RECEIVING)
 		world_wrong(world, "an orphan keeps its memory for ever");
+	if (world->last_hope && world->target.state == TARGET_DISCARDED &&
+	    world->scenario.order != ORDER_DISCARD)
+		world_wrong(world, "nobody holds the VM any more");
 }
 
 static void check_statistics(struct world *world)
@@ -128,6 +131,7 @@ static void check_success(struct world *world)
 	if (scenario->faults.heals_at != 0 || scenario->unmet ||
 	    scenario->crash != CRASH_NONE || scenario->order != ORDER_NONE ||
 	    scenario->source.dry_run ||
+	    scenario->source.link.timers.stopped_max < 1000000 ||
 	    scenario->source.policy == &policy_downtime)
 		return;
 	if (world->source.state != SOURCE_DONE)

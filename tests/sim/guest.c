@@ -93,3 +93,13 @@ void guest_catch_up(struct world *world)
 	while (writes-- != 0)
 		write_once(world);
 }
+
+/* Its last writes, while it is being stopped. */
+void guest_last_words(struct world *world)
+{
+	guest_catch_up(world);
+	if (world->scenario.pattern == PATTERN_IDLE)
+		return;
+	write_once(world);
+	write_once(world);
+}

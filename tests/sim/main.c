@@ -2,6 +2,7 @@
  * sim: plays migrations from seeds and says which went wrong.
  *
  *	sim FIRST COUNT           seeds FIRST to FIRST+COUNT-1
+ *	sim --first-wrong FIRST COUNT   stops at the first that goes wrong
  *	sim --trace SEED          one seed, step by step
  *	sim --capture FILE SEED   one seed, its frames into a pcap file
  */
@@ -61,7 +62,7 @@ static double seconds(void)
 	return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
 }
 
-static int play_many(u64 first, u64 count)
+static int play_many(u64 first, u64 count, u64 most_wrong)
 {
 	struct totals totals = {0};
 	double began = seconds();
@@ -69,7 +70,7 @@ static int play_many(u64 first, u64 count)
 	for (u64 seed = first; seed < first + count; seed++) {
 		totals.wrong += (u64)play(seed);
 		add(&totals);
-		if (totals.wrong == 5)
+		if (totals.wrong == most_wrong)
 			break;
 	}
 	printf("%llu migrations: %llu done, %llu failed, %llu in doubt, "
@@ -114,7 +115,9 @@ int main(int argc, char **argv)
 		return play(number(argv[2]));
 	}
 	if (argc == 3)
-		return play_many(number(argv[1]), number(argv[2]));
+		return play_many(number(argv[1]), number(argv[2]), 5);
+	if (argc == 4 && strcmp(argv[1], "--first-wrong") == 0)
+		return play_many(number(argv[2]), number(argv[3]), 1);
 	fprintf(stderr, "usage: sim FIRST COUNT | --trace SEED | "
 			"--capture FILE SEED\n");
 	return 2;

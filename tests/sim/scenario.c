@@ -143,4 +143,8 @@ void scenario_draw(struct scenario *scenario, u64 seed)
 	draw_faults(&scenario->faults, &random);
 	draw_events(scenario, &random);
 	draw_link(scenario, &random);
+	/* So short that attempts fail, and their answers come too late. */
+	if (one_in(&random, 8))
+		scenario->source.link.timers.stopped_max =
+			sim_below(&random, 20000);
 }

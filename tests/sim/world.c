@@ -22,7 +22,8 @@ static void stop(void *context)
 {
 	struct world *world = context;
 
-	guest_catch_up(world);
+	if (world->guest.runs)
+		guest_last_words(world);
 	world->guest.runs = false;
 }
 
@@ -173,6 +174,7 @@ static void begin(struct world *world, const struct scenario *scenario)
 	world->random = scenario->seed ^ 0x776f726cu;
 	world->source_up = world->target_up = true;
 	world->target_runs = world->released = world->crashed = false;
+	world->last_hope = false;
 	world->reboot_at = UINT64_MAX;
 	world->wrong = NULL;
 	net_reset(&world->net, scenario->seed ^ 0x6e6574u);
@@ -212,6 +214,8 @@ static void crash(struct world *world)
 {
 	world->crashed = true;
 	if (world->scenario.crash == CRASH_SOURCE) {
+		world->last_hope = world->source.state == SOURCE_IN_DOUBT &&
+				   world->target.state == TARGET_PREPARED;
 		world->source_up = false;
 		world->guest.runs = false;
 		return;

@@ -60,6 +60,7 @@ struct world {
 	u8 state[SIM_STATE];
 	struct guest guest; /* at the source */
 	bool source_up, target_up, target_runs, released, crashed;
+	bool last_hope; /* the source crashed, and the target was prepared */
 	u64 reboot_at;
 	struct source source;
 	struct target target;
@@ -81,6 +82,7 @@ void world_run(struct world *world, const struct scenario *scenario);
 /* guest.c */
 void guest_start(struct world *world);
 void guest_catch_up(struct world *world);
+void guest_last_words(struct world *world);
 
 /* check.c */
 void check_step(struct world *world);
