@@ -64,6 +64,7 @@ bool target_ended(const struct target *target)
 static void session_lost(struct target *target, u64 now)
 {
 	link_end(&target->link);
+	target->unsaid = 0;
 	if (target->state == TARGET_ASKED)
 		target->state = TARGET_LISTENING;
 }
