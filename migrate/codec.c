@@ -66,6 +66,16 @@ void codec_forget(struct codec *codec, u32 page)
 		line->page = 0;
 }
 
+bool codec_may_encode(const struct codec *codec)
+{
+	bool lz4 = (codec->features & 1u << CODEC_LZ4) &&
+		   codec->count[CODEC_LZ4].asleep == 0;
+	bool delta = (codec->features & 1u << CODEC_DELTA) &&
+		     codec->cache_lines != 0;
+
+	return lz4 || delta;
+}
+
 static bool awake(struct codec *codec, unsigned which)
 {
 	struct codec_count *count = &codec->count[which];

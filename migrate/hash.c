@@ -13,21 +13,44 @@ static inline u64 step(u64 h, u64 word)
 	return (rotl(h, 27) ^ word) * FACTOR;
 }
 
+/*
+ * Two words for one multiplication; the rotation before the next keeps them
+ * from undoing each other.
+ */
+static inline u64 step_two(u64 h, const u8 *at)
+{
+	return step(h, get_u64(at)) + get_u64(at + 8);
+}
+
+u64 hash_mix(u64 x)
+{
+	x = (x ^ x >> 32) * FINISHER;
+	x = (x ^ x >> 32) * FINISHER;
+	return x ^ x >> 32;
+}
+
+/* Two sums, and sums of sums: no change of one word goes unseen. */
 u64 hash_check(u64 key, const void *data, size_t size)
 {
 	const u8 *at = data;
-	u64 h = key, last = 0;
+	u64 sum = key, sums = 0, last = 0;
 	size_t left = size;
 
-	for (; left >= 8; left -= 8, at += 8)
-		h = step(h, get_u64(at));
-	if (left != 0) {
-		memcpy(&last, at, left);
-		h = step(h, last);
+	for (; left >= 64; left -= 64, at += 64) {
+		sums += sum += get_u64(at);
+		sums += sum += get_u64(at + 8);
+		sums += sum += get_u64(at + 16);
+		sums += sum += get_u64(at + 24);
+		sums += sum += get_u64(at + 32);
+		sums += sum += get_u64(at + 40);
+		sums += sum += get_u64(at + 48);
+		sums += sum += get_u64(at + 56);
 	}
-	h ^= size;
-	h = (h ^ h >> 32) * FINISHER;
-	return h ^ h >> 32;
+	for (; left >= 8; left -= 8, at += 8)
+		sums += sum += get_u64(at);
+	memcpy(&last, at, left);
+	sums += sum += last;
+	return hash_mix(sum ^ hash_mix(sums ^ size));
 }
 
 /* Four lanes, since a multiplication takes three cycles. */
@@ -36,25 +59,18 @@ u32 hash_page(const void *page)
 	const u8 *at = page;
 	u64 a = 1, b = 2, c = 3, d = 4, h;
 
-	for (unsigned i = 0; i < MIG_PAGE; i += 64) {
-		a = step(a, get_u64(at + i));
-		b = step(b, get_u64(at + i + 8));
-		c = step(c, get_u64(at + i + 16));
-		d = step(d, get_u64(at + i + 24));
-		a = step(a, get_u64(at + i + 32));
-		b = step(b, get_u64(at + i + 40));
-		c = step(c, get_u64(at + i + 48));
-		d = step(d, get_u64(at + i + 56));
+	for (unsigned i = 0; i < MIG_PAGE; i += 128) {
+		a = step_two(a, at + i);
+		b = step_two(b, at + i + 16);
+		c = step_two(c, at + i + 32);
+		d = step_two(d, at + i + 48);
+		a = step_two(a, at + i + 64);
+		b = step_two(b, at + i + 80);
+		c = step_two(c, at + i + 96);
+		d = step_two(d, at + i + 112);
 	}
 	h = step(step(step(step(0, a), b), c), d);
 	return (u32)((h ^ h >> 32) * FINISHER >> 40);
-}
-
-u64 hash_mix(u64 x)
-{
-	x = (x ^ x >> 32) * FINISHER;
-	x = (x ^ x >> 32) * FINISHER;
-	return x ^ x >> 32;
 }
 
 u64 hash_sum(const u8 *table, u64 first, u64 count)

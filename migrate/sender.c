@@ -1,7 +1,7 @@
 #include "migrate/sender.h"
 
 #define BURST_FRAMES 4
-#define BURST_TIME   10000
+#define BURST_TIME   200
 
 size_t sender_memory(u64 pages, u32 cache_lines)
 {
@@ -232,11 +232,11 @@ static bool fill_open(struct sender *sender, struct filling *filling)
 	unsigned sent, offset = sender->open_offset;
 
 	sent = add_raw(sender, filling, sender->open_page,
-		       sender->open_content, offset, MIG_PAGE - offset);
+		       sender->open, offset, MIG_PAGE - offset);
 	if (sent == 0)
 		return false;
 	codec_sent(&sender->codec, sender->open_page, offset,
-		   sender->open_content + offset, sent);
+		   sender->open + offset, sent);
 	sender->open_offset = (u16)((offset + sent) % MIG_PAGE);
 	return sender->open_offset == 0;
 }
@@ -276,7 +276,7 @@ static void take(struct sender *sender, u32 page)
 	sender->todo_left--;
 	sender->cursor = page + 1;
 	sender->counts.pages++;
-	hash_set(sender->hashes, page, hash_page(sender->open_content));
+	hash_set(sender->hashes, page, hash_page(sender->open));
 }
 
 /* False: the frame is full, or there is no page to send. */
@@ -291,10 +291,15 @@ static bool fill_page(struct sender *sender, struct filling *filling)
 	}
 	if (page == sender->pages || !has_room(filling, 8))
 		return false;
-	/* What the encoder, the hash and the cache see must be one content. */
-	memcpy(sender->open_content, sender->page(sender->context, page),
-	       MIG_PAGE);
-	codec_encode(&sender->codec, (u32)page, sender->open_content,
+	sender->open = sender->page(sender->context, page);
+	/*
+	 * An encoder and the cache must see one content. Raw bytes need not be:
+	 * a page that is written meanwhile is dirty, and sent again.
+	 */
+	if (codec_may_encode(&sender->codec))
+		sender->open = memcpy(sender->open_content, sender->open,
+				      MIG_PAGE);
+	codec_encode(&sender->codec, (u32)page, sender->open,
 		     filling->room - PAGE_HEAD, &record);
 	if (record.codec != CODEC_RAW && !has_room(filling, record.size))
 		return false;
@@ -308,7 +313,7 @@ static bool fill_page(struct sender *sender, struct filling *filling)
 		++*flying(sender, record.page);
 	else
 		add(sender, filling, &record);
-	codec_sent(&sender->codec, record.page, 0, sender->open_content,
+	codec_sent(&sender->codec, record.page, 0, sender->open,
 		   MIG_PAGE);
 	return true;
 }

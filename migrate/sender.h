@@ -43,7 +43,8 @@ struct sender {
 	u8 *hashes;
 	struct codec codec;
 
-	u8 *open_content; /* the page being sent, as it was */
+	u8 *open_content; /* for a copy of it */
+	const u8 *open;	  /* the page being sent */
 	u32 open_page;
 	u16 open_offset; /* 0: none is open */
 

@@ -162,6 +162,9 @@ static void settle_in(struct point *point)
 	MOVE(point->source.sender.todo);
 	MOVE(point->source.sender.hashes);
 	MOVE(point->source.sender.open_content);
+	/* `open` is NULL or the guest's page, which is one of ours. */
+	if (point->source.sender.open != NULL)
+		MOVE(point->source.sender.open);
 	MOVE(point->source.sender.codec.cache);
 	MOVE(point->source.sender.codec.lz4_state);
 	MOVE(point->source.sender.codec.encoded);

@@ -5,7 +5,9 @@
 
 #define WRITES_AT_ONCE 48
 
-/* Pages of all kinds: zero, one word, text-like, random. */
+#define KINDS 5
+
+/* Pages of all kinds: one word, text-like, random. */
 static void fill_page(u64 *random, u8 *page, unsigned kind)
 {
 	u64 word = sim_random(random);
@@ -18,6 +20,11 @@ static void fill_page(u64 *random, u8 *page, unsigned kind)
 			word = sim_random(random);
 		memcpy(page + i, &word, 8);
 	}
+}
+
+static unsigned any_kind(struct guest *guest)
+{
+	return 1 + (unsigned)sim_below(&guest->random, KINDS - 1);
 }
 
 void guest_start(struct world *world)
@@ -33,9 +40,9 @@ void guest_start(struct world *world)
 	memset(world->memory, 0, sizeof(world->memory));
 	for (u64 i = 0; i < scenario->pages; i++)
 		if (sim_below(&guest->random, 100) < scenario->fill)
-			fill_page(&guest->random,
-				  guest->memory + i * MIG_PAGE,
-				  1 + (unsigned)sim_below(&guest->random, 4));
+			fill_page(&guest->random, guest->memory + i * MIG_PAGE,
+				  scenario->noise ? KINDS - 1
+						  : any_kind(guest));
 	for (u32 i = 0; i < scenario->state_size; i++)
 		world->state[i] = (u8)sim_random(&guest->random);
 }
@@ -67,7 +74,7 @@ static void write_once(struct world *world)
 		memset(at, 0, MIG_PAGE);
 	else if (kind == 1)
 		fill_page(&guest->random, at,
-			  1 + (unsigned)sim_below(&guest->random, 4));
+			  any_kind(guest));
 	else
 		put_u64(at + 8 * sim_below(&guest->random, MIG_PAGE / 8),
 			sim_random(&guest->random));

@@ -33,6 +33,7 @@ struct scenario {
 	enum pattern pattern;
 	u64 writes; /* per millisecond */
 	unsigned fill; /* percent of pages that are not zero */
+	bool noise;    /* and those are incompressible */
 	enum crash crash;
 	enum order order;
 	u64 crash_at, reboots_after, order_at; /* steps; microseconds; steps */
