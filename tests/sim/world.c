@@ -166,7 +166,23 @@ static u8 *grow(u8 *memory, size_t *room, size_t need)
 	return calloc(1, need);
 }
 
-static void begin(struct world *world, const struct scenario *scenario)
+void world_talk(struct world *world)
+{
+	size_t size;
+
+	while (world->source_up &&
+	       (size = source_output(&world->source, world->now,
+				     world->frame)) != 0)
+		net_send(&world->net, world->now, 0, world->frame,
+			 (unsigned)size);
+	while (world->target_up &&
+	       (size = target_output(&world->target, world->now,
+				     world->frame)) != 0)
+		net_send(&world->net, world->now, 1, world->frame,
+			 (unsigned)size);
+}
+
+void world_begin(struct world *world, const struct scenario *scenario)
 {
 	world->scenario = *scenario;
 	world->now = 1000;
@@ -192,22 +208,7 @@ static void begin(struct world *world, const struct scenario *scenario)
 	target_init(&world->target, &world->scenario.target, &target_ops, world,
 		    world->target_memory);
 	source_begin(&world->source, world->now);
-}
-
-static void talk(struct world *world)
-{
-	size_t size;
-
-	while (world->source_up &&
-	       (size = source_output(&world->source, world->now,
-				     world->frame)) != 0)
-		net_send(&world->net, world->now, 0, world->frame,
-			 (unsigned)size);
-	while (world->target_up &&
-	       (size = target_output(&world->target, world->now,
-				     world->frame)) != 0)
-		net_send(&world->net, world->now, 1, world->frame,
-			 (unsigned)size);
+	world_talk(world);
 }
 
 static void crash(struct world *world)
@@ -290,26 +291,30 @@ static void show(const struct world *world, const char *what)
 	       world->target_up ? mig_state_text(world->target.state) : "down");
 }
 
+bool world_step(struct world *world)
+{
+	u64 at = next(world);
+
+	if (at > world->scenario.ends_at || settled(world))
+		return false;
+	world->now = mig_max(at, world->now);
+	if (net_next(&world->net) <= world->now)
+		arrive(world);
+	happen(world);
+	world_talk(world);
+	check_step(world);
+	if (world->trace)
+		show(world, "then");
+	if (++world->steps > STEPS_MAX)
+		world_wrong(world, "it does not end");
+	return world->wrong == NULL;
+}
+
 void world_run(struct world *world, const struct scenario *scenario)
 {
-	begin(world, scenario);
-	talk(world);
-	while (world->wrong == NULL && !settled(world)) {
-		u64 at = next(world);
-
-		if (at > scenario->ends_at)
-			break;
-		world->now = mig_max(at, world->now);
-		if (net_next(&world->net) <= world->now)
-			arrive(world);
-		happen(world);
-		talk(world);
-		check_step(world);
-		if (world->trace)
-			show(world, "then");
-		if (++world->steps > STEPS_MAX)
-			world_wrong(world, "it does not end");
-	}
+	world_begin(world, scenario);
+	while (world_step(world))
+		;
 	if (world->wrong == NULL)
 		check_end(world);
 }

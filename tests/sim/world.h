@@ -79,6 +79,10 @@ void scenario_plain(struct scenario *scenario, u64 seed);
 
 void world_init(struct world *world);
 void world_run(struct world *world, const struct scenario *scenario);
+/* The same in parts; a step returns whether there may be another. */
+void world_begin(struct world *world, const struct scenario *scenario);
+bool world_step(struct world *world);
+void world_talk(struct world *world);
 
 /* guest.c */
 void guest_start(struct world *world);
