@@ -14,12 +14,17 @@ static inline u64 step(u64 h, u64 word)
 }
 
 /*
- * Two words for one multiplication; the rotation before the next keeps them
- * from undoing each other.
+ * Four words for one multiplication. A changed bit moves on before the next word
+ * comes, so that the same change in two words, such as of the highest bit in
+ * two entries of a page table, does not undo itself.
  */
-static inline u64 step_two(u64 h, const u8 *at)
+static inline u64 step_four(u64 h, const u8 *at)
 {
-	return step(h, get_u64(at)) + get_u64(at + 8);
+	h = rotl(h + get_u64(at), 27);
+	h = rotl(h + get_u64(at + 8), 27);
+	h = rotl(h + get_u64(at + 16), 27);
+	h = rotl(h + get_u64(at + 24), 27);
+	return h * FACTOR;
 }
 
 u64 hash_mix(u64 x)
@@ -60,14 +65,10 @@ u32 hash_page(const void *page)
 	u64 a = 1, b = 2, c = 3, d = 4, h;
 
 	for (unsigned i = 0; i < MIG_PAGE; i += 128) {
-		a = step_two(a, at + i);
-		b = step_two(b, at + i + 16);
-		c = step_two(c, at + i + 32);
-		d = step_two(d, at + i + 48);
-		a = step_two(a, at + i + 64);
-		b = step_two(b, at + i + 80);
-		c = step_two(c, at + i + 96);
-		d = step_two(d, at + i + 112);
+		a = step_four(a, at + i);
+		b = step_four(b, at + i + 32);
+		c = step_four(c, at + i + 64);
+		d = step_four(d, at + i + 96);
 	}
 	h = step(step(step(step(0, a), b), c), d);
 	return (u32)((h ^ h >> 32) * FINISHER >> 40);
