@@ -11,9 +11,10 @@
 #define CODEC_LZ4_STATE 16416 /* LZ4_sizeofState(), checked at set-up */
 
 struct codec_count {
-	u64 tried, pages, bytes; /* pages it encoded, bytes it needed for them */
-	u32 asleep;		 /* pages until it is tried again */
-	u32 poor;		 /* tries in a row that did not pay */
+	u64 tried, pages,
+		bytes; /* pages it encoded, bytes it needed for them */
+	u32 asleep;    /* pages until it is tried again */
+	u32 poor;      /* tries in a row that did not pay */
 	u64 turned_off;
 };
 

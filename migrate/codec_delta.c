@@ -33,7 +33,8 @@ static bool word_same(const u8 *a, const u8 *b, size_t at)
 	return get_u64(a + at) == get_u64(b + at);
 }
 
-/* In words: a change of less costs a word, and the loop is eight times faster. */
+/* In words: a change of less costs a word, and the loop is eight times faster.
+ */
 size_t delta_encode(const u8 *before, const u8 *now, u8 *to, size_t room)
 {
 	size_t at = 0, used = 0;

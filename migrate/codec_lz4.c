@@ -1,4 +1,5 @@
-/* LZ4 blocks, by the library. Its state is ours, so that it allocates nothing. */
+/* LZ4 blocks, by the library. Its state is ours, so that it allocates nothing.
+ */
 #include <lz4.h>
 
 #include "migrate/codec.h"
@@ -10,9 +11,8 @@ size_t lz4_state_size(void)
 
 size_t lz4_encode(u8 *state, const u8 *page, u8 *to, size_t room)
 {
-	int size = LZ4_compress_fast_extState(state, (const char *)page,
-					      (char *)to, MIG_PAGE, (int)room,
-					      1);
+	int size = LZ4_compress_fast_extState(
+		state, (const char *)page, (char *)to, MIG_PAGE, (int)room, 1);
 
 	return size > 0 ? (size_t)size : 0;
 }

@@ -14,9 +14,9 @@ static inline u64 step(u64 h, u64 word)
 }
 
 /*
- * Four words for one multiplication. A changed bit moves on before the next word
- * comes, so that the same change in two words, such as of the highest bit in
- * two entries of a page table, does not undo itself.
+ * Four words for one multiplication. A changed bit moves on before the next
+ * word comes, so that the same change in two words, such as of the highest bit
+ * in two entries of a page table, does not undo itself.
  */
 static inline u64 step_four(u64 h, const u8 *at)
 {

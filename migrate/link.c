@@ -4,8 +4,12 @@
 #define CONTROL_REORDER 64
 
 const struct link_timers link_timers_default = {
-	.resend = 20000,	.retry = 200000,	 .keepalive = 100000,
-	.dead = 3000000,	.give_up = 300000000,	 .stopped_max = 10000000,
+	.resend = 20000,
+	.retry = 200000,
+	.keepalive = 100000,
+	.dead = 3000000,
+	.give_up = 300000000,
+	.stopped_max = 10000000,
 	.orphan = 600000000,
 };
 
@@ -73,9 +77,8 @@ bool link_dead(const struct link *link, u64 now)
 
 size_t link_seal(struct link *link, u64 now, u8 kind, u8 *frame, u16 length)
 {
-	struct wire_header header = {.kind = kind,
-				     .session = link->session,
-				     .length = length};
+	struct wire_header header = {
+		.kind = kind, .session = link->session, .length = length};
 	u64 number = ++link->tx_number[kind];
 	size_t size = WIRE_BODY + length + link->tag_size;
 
@@ -153,10 +156,11 @@ static void acknowledge(struct link *link, u64 now, u32 acknowledged)
 	if (advance == 0 || advance > link->tx_last - link->tx_acked)
 		return;
 	if (link->timed != 0 && acknowledged - link->timed < RECORD_WINDOW) {
-		link->round_trip = link->round_trip == 0
-					   ? now - link->sent_at
-					   : (7 * link->round_trip + now -
-					      link->sent_at) / 8;
+		link->round_trip =
+			link->round_trip == 0
+				? now - link->sent_at
+				: (7 * link->round_trip + now - link->sent_at) /
+					  8;
 		link->timed = 0;
 	}
 	link->tx_acked = acknowledged;

@@ -98,7 +98,8 @@ struct link_input {
 bool link_input(struct link *link, u64 now, const u8 *frame, size_t size,
 		struct link_input *input);
 
-/* The next record in order, if it is here; its data stay until the next call. */
+/* The next record in order, if it is here; its data stay until the next call.
+ */
 bool link_record(struct link *link, struct record *record,
 		 enum record_verdict *verdict);
 

@@ -29,7 +29,12 @@ struct round_stats {
 	unsigned throttle;
 };
 
-enum policy_action { POLICY_ROUND, POLICY_STOP, POLICY_THROTTLE, POLICY_GIVE_UP };
+enum policy_action {
+	POLICY_ROUND,
+	POLICY_STOP,
+	POLICY_THROTTLE,
+	POLICY_GIVE_UP
+};
 
 struct policy_answer {
 	enum policy_action action;

@@ -37,7 +37,8 @@ static void shift(u64 *bitmap, u64 by)
 		u64 high = i >= words ? bitmap[i - words] : 0;
 		u64 low = i > words ? bitmap[i - words - 1] : 0;
 
-		bitmap[i] = bits == 0 ? high : high << bits | low >> (64 - bits);
+		bitmap[i] =
+			bits == 0 ? high : high << bits | low >> (64 - bits);
 	}
 }
 
@@ -94,10 +95,10 @@ bool receiver_apply(struct receiver *receiver, const u8 *body, size_t size)
 		}
 		bits_set(receiver->touched, record.page);
 		bits_set(receiver->stale, record.page);
-		if (!codec_decode(&record,
-				  receiver->page(receiver->context,
-						 record.page),
-				  receiver->scratch))
+		if (!codec_decode(
+			    &record,
+			    receiver->page(receiver->context, record.page),
+			    receiver->scratch))
 			return false;
 		receiver->applied++;
 		/* In order, these are the page's last bytes: hash them now. */

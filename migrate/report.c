@@ -8,18 +8,24 @@ struct field {
 	u16 offset;
 };
 
-#define FIELD(type, member)                  \
-	{                                    \
-		#member, offsetof(type, member) \
+#define FIELD(type, member)                     \
+	{                                       \
+#member, offsetof(type, member) \
 	}
 
 static const struct field report_fields[] = {
-	FIELD(struct report, total),	      FIELD(struct report, downtime),
-	FIELD(struct report, pages),	      FIELD(struct report, bytes),
-	FIELD(struct report, frames),	      FIELD(struct report, frames_lost),
-	FIELD(struct report, parts_again),    FIELD(struct report, probes),
-	FIELD(struct report, records_resent), FIELD(struct report, control_bytes),
-	FIELD(struct report, dropped),	      FIELD(struct report, state_bytes),
+	FIELD(struct report, total),
+	FIELD(struct report, downtime),
+	FIELD(struct report, pages),
+	FIELD(struct report, bytes),
+	FIELD(struct report, frames),
+	FIELD(struct report, frames_lost),
+	FIELD(struct report, parts_again),
+	FIELD(struct report, probes),
+	FIELD(struct report, records_resent),
+	FIELD(struct report, control_bytes),
+	FIELD(struct report, dropped),
+	FIELD(struct report, state_bytes),
 };
 
 static const struct field round_fields[] = {

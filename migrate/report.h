@@ -13,7 +13,7 @@
 struct report {
 	const char *policy;
 	struct round_stats round[REPORT_ROUNDS];
-	u32 rounds;	    /* recorded; later ones are only in the sums */
+	u32 rounds;	     /* recorded; later ones are only in the sums */
 	u64 total, downtime; /* microseconds */
 	u64 pages, bytes, frames, frames_lost, parts_again, probes;
 	u64 records_resent, control_bytes, dropped;
@@ -21,7 +21,7 @@ struct report {
 	u32 sessions, attempts;
 	struct codec_count codec[CODECS];
 	u64 memory_hash, state_hash, certificate;
-	unsigned code; /* enum mig_error */
+	unsigned code;	/* enum mig_error */
 	u64 differs_at; /* MIG_DIFFERS: the first page, or none */
 };
 

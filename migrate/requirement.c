@@ -51,8 +51,7 @@ static void add_place(struct text *text, const struct requirement *requirement)
 		[CLASS_HOST] = "host ",
 	};
 
-	if (requirement->class < CLASS_CPUID ||
-	    requirement->class > CLASS_HOST)
+	if (requirement->class < CLASS_CPUID || requirement->class > CLASS_HOST)
 		text_add(text, "class ? ");
 	else
 		text_add(text, classes[requirement->class]);
@@ -77,9 +76,8 @@ void requirement_text(char *at, size_t size,
 	text_add(&text, " \"");
 	text_add(&text, requirement->name);
 	text_add(&text, "\": needs ");
-	text_add(&text, rules[requirement->rule <= RULE_MOST
-				      ? requirement->rule
-				      : 0]);
+	text_add(&text,
+		 rules[requirement->rule <= RULE_MOST ? requirement->rule : 0]);
 	text_add(&text, " ");
 	text_hex(&text, requirement->value);
 	text_add(&text, ", has ");

@@ -102,8 +102,7 @@ static void drop_resolved(struct sender *sender)
 {
 	while (sender->flight_count != 0 &&
 	       sender->flight[sender->flight_first].resolved) {
-		sender->flight_first =
-			(sender->flight_first + 1) % WINDOW_SPAN;
+		sender->flight_first = (sender->flight_first + 1) % WINDOW_SPAN;
 		sender->flight_count--;
 	}
 }
@@ -185,9 +184,8 @@ static unsigned add_raw(struct sender *sender, struct filling *filling,
 			u32 page, const u8 *content, unsigned offset,
 			unsigned size)
 {
-	struct page_record record = {.page = page,
-				     .codec = CODEC_RAW,
-				     .offset = (u16)offset};
+	struct page_record record = {
+		.page = page, .codec = CODEC_RAW, .offset = (u16)offset};
 
 	if (!has_room(filling, 1))
 		return 0;
@@ -199,7 +197,8 @@ static unsigned add_raw(struct sender *sender, struct filling *filling,
 	return size;
 }
 
-/* All of these come before any new page, so none outlives its page's content. */
+/* All of these come before any new page, so none outlives its page's content.
+ */
 static bool fill_again(struct sender *sender, struct filling *filling)
 {
 	while (sender->again_count != 0) {
@@ -207,10 +206,10 @@ static bool fill_again(struct sender *sender, struct filling *filling)
 		unsigned sent = part->size;
 
 		if (!is_todo(sender, part->page)) {
-			sent = add_raw(sender, filling, part->page,
-				       sender->page(sender->context,
-						    part->page),
-				       part->offset, part->size);
+			sent = add_raw(
+				sender, filling, part->page,
+				sender->page(sender->context, part->page),
+				part->offset, part->size);
 			if (sent == 0)
 				return false;
 			sender->counts.parts_again++;
@@ -231,8 +230,8 @@ static bool fill_open(struct sender *sender, struct filling *filling)
 {
 	unsigned sent, offset = sender->open_offset;
 
-	sent = add_raw(sender, filling, sender->open_page,
-		       sender->open, offset, MIG_PAGE - offset);
+	sent = add_raw(sender, filling, sender->open_page, sender->open, offset,
+		       MIG_PAGE - offset);
 	if (sent == 0)
 		return false;
 	codec_sent(&sender->codec, sender->open_page, offset,
@@ -297,8 +296,8 @@ static bool fill_page(struct sender *sender, struct filling *filling)
 	 * a page that is written meanwhile is dirty, and sent again.
 	 */
 	if (codec_may_encode(&sender->codec))
-		sender->open = memcpy(sender->open_content, sender->open,
-				      MIG_PAGE);
+		sender->open =
+			memcpy(sender->open_content, sender->open, MIG_PAGE);
 	codec_encode(&sender->codec, (u32)page, sender->open,
 		     filling->room - PAGE_HEAD, &record);
 	if (record.codec != CODEC_RAW && !has_room(filling, record.size))
@@ -313,8 +312,7 @@ static bool fill_page(struct sender *sender, struct filling *filling)
 		++*flying(sender, record.page);
 	else
 		add(sender, filling, &record);
-	codec_sent(&sender->codec, record.page, 0, sender->open,
-		   MIG_PAGE);
+	codec_sent(&sender->codec, record.page, 0, sender->open, MIG_PAGE);
 	return true;
 }
 
@@ -429,6 +427,6 @@ u64 sender_wake(const struct sender *sender, const struct link *link,
 		return wake;
 	if (sender->rate == 0)
 		return wake;
-	return mig_min(wake, now + 1 + (u64)link->frame_size * 1000000 /
-					       sender->rate);
+	return mig_min(
+		wake, now + 1 + (u64)link->frame_size * 1000000 / sender->rate);
 }

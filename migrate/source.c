@@ -131,8 +131,7 @@ static void check_patience(struct source *source, u64 now)
 	u64 give_up = source->config->link.timers.give_up;
 
 	if (source->link.up || source_ended(source) ||
-	    source->state == SOURCE_IN_DOUBT ||
-	    now - source->lost_at < give_up)
+	    source->state == SOURCE_IN_DOUBT || now - source->lost_at < give_up)
 		return;
 	if (source->state != SOURCE_ABORTING)
 		abort_with(source, now, MIG_LINK);
@@ -187,9 +186,8 @@ static void on_prepared(struct source *source, u64 now, const u8 *data)
 		return;
 	}
 	/* The point of no return: COMMIT is queued, nothing takes it back. */
-	source->certificate =
-		hash_certificate(source->memory_hash, source->state_hash,
-				 source->migration);
+	source->certificate = hash_certificate(
+		source->memory_hash, source->state_hash, source->migration);
 	source->state = SOURCE_IN_DOUBT;
 	source->step = 0;
 }
@@ -455,10 +453,8 @@ static void say_abort(struct source *source, u64 now)
 static void say(struct source *source, u64 now)
 {
 	static void (*const saying[])(struct source *, u64) = {
-		[SOURCE_ASKING] = say_asking,
-		[SOURCE_STOPPED] = say_stopped,
-		[SOURCE_IN_DOUBT] = say_commit,
-		[SOURCE_ABORTING] = say_abort,
+		[SOURCE_ASKING] = say_asking,	[SOURCE_STOPPED] = say_stopped,
+		[SOURCE_IN_DOUBT] = say_commit, [SOURCE_ABORTING] = say_abort,
 		[SOURCE_FAILED] = NULL,
 	};
 
@@ -521,8 +517,7 @@ u64 source_wake(const struct source *source, u64 now)
 	if (source->link.up)
 		wake = mig_min(wake, link_wake(&source->link));
 	if (pages_may_go(source))
-		wake = mig_min(wake, sender_wake(&source->sender,
-						 &source->link,
+		wake = mig_min(wake, sender_wake(&source->sender, &source->link,
 						 source->heard.credit, now));
 	return mig_max(wake, now + 1);
 }

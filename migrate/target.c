@@ -160,8 +160,8 @@ static void on_state(struct target *target, const struct record *record)
 		return;
 	if (offset == 0)
 		target->saved_size = 0;
-	if (offset != target->saved_size || total > target->config->state_room ||
-	    size > total - offset) {
+	if (offset != target->saved_size ||
+	    total > target->config->state_room || size > total - offset) {
 		broken(target, MIG_MALFORMED);
 		return;
 	}

@@ -124,8 +124,7 @@ static void offer(struct target *target, u64 now, const struct hello *hello,
 		return;
 	memcpy(target->migration, hello->migration, 16);
 	target->pages = hello->pages;
-	receiver_init(&target->receiver, hello->pages,
-		      target->receiver_memory);
+	receiver_init(&target->receiver, hello->pages, target->receiver_memory);
 	target->receiver.page = target->ops->page;
 	target->receiver.context = target->context;
 	target->state = TARGET_ASKED;

@@ -39,7 +39,7 @@ u64 wire_number(u64 highest, u32 low)
 	int32_t ahead = (int32_t)(low - (u32)highest);
 
 	/* Nothing lies before 0. */
-	if (ahead < 0 && (u64)-(int64_t)ahead > highest)
+	if (ahead < 0 && (u64) - (int64_t)ahead > highest)
 		return low;
 	return highest + (u64)(int64_t)ahead;
 }
@@ -198,11 +198,12 @@ bool page_record_parse(const u8 *body, size_t size, size_t *used, u64 pages,
 const char *mig_state_text(unsigned state)
 {
 	static const char *const source[] = {
-		"idle", "seeking", "offering", "asking", "copying", "stopped",
-		"preparing", "in doubt", "done", "aborting", "failed"};
-	static const char *const target[] = {"listening", "asked", "receiving",
-					     "prepared", "running",
-					     "discarded"};
+		"idle",	   "seeking",  "offering",  "asking",
+		"copying", "stopped",  "preparing", "in doubt",
+		"done",	   "aborting", "failed"};
+	static const char *const target[] = {"listening", "asked",
+					     "receiving", "prepared",
+					     "running",	  "discarded"};
 
 	if (state <= SOURCE_FAILED)
 		return source[state];

@@ -8,16 +8,16 @@
 
 #include "migrate/types.h"
 
-#define WIRE_ETHERTYPE	  0x88b5
-#define WIRE_VERSION	  1
-#define WIRE_ETHERNET	  14
-#define WIRE_HEADER	  8
-#define WIRE_BODY	  (WIRE_ETHERNET + WIRE_HEADER)
-#define WIRE_TAG_MAX	  16
-#define WIRE_CHECK	  8
-#define WIRE_FRAME_MIN	  1514
-#define WIRE_FRAME_MAX	  65014
-#define WIRE_FRAME_SHORT  60 /* Ethernet's own minimum */
+#define WIRE_ETHERTYPE	 0x88b5
+#define WIRE_VERSION	 1
+#define WIRE_ETHERNET	 14
+#define WIRE_HEADER	 8
+#define WIRE_BODY	 (WIRE_ETHERNET + WIRE_HEADER)
+#define WIRE_TAG_MAX	 16
+#define WIRE_CHECK	 8
+#define WIRE_FRAME_MIN	 1514
+#define WIRE_FRAME_MAX	 65014
+#define WIRE_FRAME_SHORT 60 /* Ethernet's own minimum */
 
 enum wire_kind { WIRE_HELLO = 1, WIRE_CONTROL = 2, WIRE_PAGES = 3 };
 enum wire_security { WIRE_CLEAR, WIRE_AUTHENTICATE, WIRE_ENCRYPT };
@@ -89,26 +89,26 @@ struct control {
 void control_put(u8 *body, const struct control *control);
 void control_parse(const u8 *body, struct control *control);
 
-#define RECORDS(X)               \
-	X(DESCRIBE, 1, 48)       \
-	X(REQUIRE, 2, 56)        \
-	X(ASK, 3, 4)             \
-	X(READY, 4, 16)          \
-	X(REFUSE, 5, 72)         \
-	X(ROUND, 6, 16)          \
-	X(STATE, 7, 8)           \
-	X(PREPARE, 8, 24)        \
-	X(PREPARED, 9, 24)       \
-	X(DIFFERS, 10, 24)       \
-	X(HASH_ASK, 11, 16)      \
-	X(HASH_TELL, 12, 24)     \
-	X(COMMIT, 13, 16)        \
-	X(COMMITTED, 14, 16)     \
-	X(RESTART, 15, 4)        \
-	X(ABORT, 16, 8)          \
-	X(ABORTED, 17, 8)        \
-	X(RELEASE, 18, 8)        \
-	X(PAGE_WANT, 19, 16)     \
+#define RECORDS(X)           \
+	X(DESCRIBE, 1, 48)   \
+	X(REQUIRE, 2, 56)    \
+	X(ASK, 3, 4)         \
+	X(READY, 4, 16)      \
+	X(REFUSE, 5, 72)     \
+	X(ROUND, 6, 16)      \
+	X(STATE, 7, 8)       \
+	X(PREPARE, 8, 24)    \
+	X(PREPARED, 9, 24)   \
+	X(DIFFERS, 10, 24)   \
+	X(HASH_ASK, 11, 16)  \
+	X(HASH_TELL, 12, 24) \
+	X(COMMIT, 13, 16)    \
+	X(COMMITTED, 14, 16) \
+	X(RESTART, 15, 4)    \
+	X(ABORT, 16, 8)      \
+	X(ABORTED, 17, 8)    \
+	X(RELEASE, 18, 8)    \
+	X(PAGE_WANT, 19, 16) \
 	X(PAGE_RANGE, 20, 16)
 
 /* The smallest data of version 1: RECORD_x and RECORD_x_SIZE. */
@@ -158,8 +158,8 @@ void requirement_text(char *text, size_t size,
 
 /* --- PAGES --- */
 
-#define PAGE_HEAD     8
-#define ZERO_RUN_MAX  4096
+#define PAGE_HEAD      8
+#define ZERO_RUN_MAX   4096
 #define FLIGHT_RECORDS 32 /* in a frame */
 
 enum page_codec { CODEC_ZERO, CODEC_WORD, CODEC_RAW, CODEC_DELTA, CODEC_LZ4 };

@@ -1,7 +1,8 @@
 #include "migrate/policy.h"
 
-static const struct policy *const policies[] = {
-	&policy_classic, &policy_downtime, &policy_fixed, &policy_stop_and_copy};
+static const struct policy *const policies[] = {&policy_classic,
+						&policy_downtime, &policy_fixed,
+						&policy_stop_and_copy};
 
 static bool same(const char *a, const char *b)
 {

@@ -29,8 +29,8 @@ static void full(struct scenario *scenario)
 {
 	scenario_plain(scenario, 1);
 	scenario->noise = true;
-	scenario->source.link.features = 1u << CODEC_ZERO | 1u << CODEC_RAW |
-					 1u << CODEC_WORD;
+	scenario->source.link.features =
+		1u << CODEC_ZERO | 1u << CODEC_RAW | 1u << CODEC_WORD;
 	scenario->target.credit = WINDOW_SPAN;
 }
 
@@ -80,10 +80,12 @@ static double bytes_with(const struct net_faults *faults, u32 frame_size)
 
 static void faults(void)
 {
-	struct net_faults loss = {.drop = 300, .delay = 50, .jitter = 200,
+	struct net_faults loss = {.drop = 300,
+				  .delay = 50,
+				  .jitter = 200,
 				  .heals_at = UINT64_MAX};
-	struct net_faults corruption = {.corrupt = 10, .delay = 50,
-					.heals_at = UINT64_MAX};
+	struct net_faults corruption = {
+		.corrupt = 10, .delay = 50, .heals_at = UINT64_MAX};
 	double plain = bytes_with(NULL, 1514), jumbo = bytes_with(NULL, 9014);
 
 	figure("loss-30.1500", bytes_with(&loss, 1514) / plain, "times");
@@ -94,8 +96,10 @@ static void faults(void)
 
 static void partition(void)
 {
-	struct net_faults cut = {.delay = 50, .cut = {1800},
-				 .cut_for = {60000000}, .heals_at = UINT64_MAX};
+	struct net_faults cut = {.delay = 50,
+				 .cut = {1800},
+				 .cut_for = {60000000},
+				 .heals_at = UINT64_MAX};
 	struct scenario scenario;
 	const struct source *source;
 

@@ -131,7 +131,8 @@ static u8 *target_page(void *context, u64 page)
 }
 
 static const struct source_ops source_ops = {
-	harvest, stop, resume, throttle, save, release, source_page, fill_random,
+	harvest, stop,	  resume,      throttle,
+	save,	 release, source_page, fill_random,
 };
 static const struct target_ops target_ops = {
 	describe, have, load, run, discard, target_page, fill_random,
@@ -144,7 +145,8 @@ static void copy(struct point *to, const struct point *from)
 	size_t rest = offsetof(struct point, source.sender.flight_first);
 
 	if (from->source.sender.flight_first +
-		    from->source.sender.flight_count > 8)
+		    from->source.sender.flight_count >
+	    8)
 		fail("more frames than are copied");
 	memcpy(to, from, used);
 	memcpy((u8 *)to + rest, (const u8 *)from + rest, sizeof(*to) - rest);
@@ -198,11 +200,11 @@ static void talk(void)
 	static u8 frame[WIRE_FRAME_MAX];
 	size_t size;
 
-	while (here->up[0] && (size = source_output(&here->source,
-						    here->clock[0], frame)))
+	while (here->up[0] &&
+	       (size = source_output(&here->source, here->clock[0], frame)))
 		send(1, frame, size);
-	while (here->up[1] && (size = target_output(&here->target,
-						    here->clock[1], frame)))
+	while (here->up[1] &&
+	       (size = target_output(&here->target, here->clock[1], frame)))
 		send(0, frame, size);
 }
 
@@ -235,9 +237,9 @@ static void check(void)
 {
 	const struct source *source = &here->source;
 	bool source_holds = here->up[0] && !here->released;
-	bool target_holds = here->up[1] &&
-			    (here->target.state == TARGET_PREPARED ||
-			     here->target.state == TARGET_RUNNING);
+	bool target_holds =
+		here->up[1] && (here->target.state == TARGET_PREPARED ||
+				here->target.state == TARGET_RUNNING);
 
 	if (here->guest_runs && here->target_runs)
 		fail("two hosts run the VM");
@@ -352,9 +354,17 @@ static void crash(unsigned host)
 		    here->target_memory);
 }
 
-enum { ARRIVE, DROP = ARRIVE + WAY_FRAMES, REPEAT = DROP + WAY_FRAMES,
-       TICK = REPEAT + WAY_FRAMES, DIE = TICK + 2, CRASH = DIE + 2,
-       CANCEL = CRASH + 2, DISCARD, CHOICES };
+enum {
+	ARRIVE,
+	DROP = ARRIVE + WAY_FRAMES,
+	REPEAT = DROP + WAY_FRAMES,
+	TICK = REPEAT + WAY_FRAMES,
+	DIE = TICK + 2,
+	CRASH = DIE + 2,
+	CANCEL = CRASH + 2,
+	DISCARD,
+	CHOICES
+};
 
 static bool spend(enum budget budget)
 {

@@ -73,8 +73,7 @@ static void write_once(struct world *world)
 	if (kind == 0)
 		memset(at, 0, MIG_PAGE);
 	else if (kind == 1)
-		fill_page(&guest->random, at,
-			  any_kind(guest));
+		fill_page(&guest->random, at, any_kind(guest));
 	else
 		put_u64(at + 8 * sim_below(&guest->random, MIG_PAGE / 8),
 			sim_random(&guest->random));

@@ -11,7 +11,8 @@ static const struct requirement requirements[] = {
 	{CLASS_RECORD, RULE_LEAST, 0, 7, 0, 3, "uart"},
 };
 
-static void link_plain(struct link_config *link, unsigned host, const char *name)
+static void link_plain(struct link_config *link, unsigned host,
+		       const char *name)
 {
 	memset(link, 0, sizeof(*link));
 	memcpy(link->name, name, strlen(name));
@@ -44,8 +45,8 @@ void scenario_plain(struct scenario *scenario, u64 seed)
 	source->pages = scenario->pages;
 	source->state_room = SIM_STATE;
 	source->policy = &policy_classic;
-	source->params = (struct policy_params){.rounds = 30, .threshold = 4,
-						.downtime = 3000, .hardest = 20};
+	source->params = (struct policy_params){
+		.rounds = 30, .threshold = 4, .downtime = 3000, .hardest = 20};
 	source->requirement = requirements;
 	source->requirements = 3;
 	scenario->target.pages_max = SIM_PAGES;
@@ -109,8 +110,8 @@ static void draw_link(struct scenario *scenario, u64 *random)
 
 	source->frame_size = sizes[sim_below(random, 6)];
 	target->frame_size = sizes[sim_below(random, 6)];
-	source->features = (u32)sim_below(random, 32) | 1u << CODEC_RAW |
-			   1u << CODEC_ZERO;
+	source->features =
+		(u32)sim_below(random, 32) | 1u << CODEC_RAW | 1u << CODEC_ZERO;
 	target->features = source->features | (u32)sim_below(random, 32);
 	if (one_in(random, 32))
 		source->security = target->security =
@@ -129,8 +130,8 @@ void scenario_draw(struct scenario *scenario, u64 seed)
 	u64 random = seed * 0x2545f4914f6cdd1du + 1;
 
 	scenario_plain(scenario, seed);
-	scenario->pages = 1 + sim_below(&random, one_in(&random, 8) ? SIM_PAGES
-								    : 24);
+	scenario->pages =
+		1 + sim_below(&random, one_in(&random, 8) ? SIM_PAGES : 24);
 	scenario->source.pages = scenario->pages;
 	scenario->fill = (unsigned)sim_below(&random, 101);
 	scenario->pattern = (enum pattern)sim_below(&random, PATTERNS);

@@ -86,7 +86,8 @@ static void fill_random(void *context, u8 *to, size_t size)
 }
 
 static const struct source_ops source_ops = {
-	harvest, stop, resume, throttle, save, release, source_page, fill_random,
+	harvest, stop,	  resume,      throttle,
+	save,	 release, source_page, fill_random,
 };
 
 /* --- and the target --- */
@@ -197,12 +198,10 @@ void world_begin(struct world *world, const struct scenario *scenario)
 	world->net.faults = scenario->faults;
 	guest_start(world);
 	world->guest.wrote_at = world->now;
-	world->source_memory =
-		grow(world->source_memory, &world->source_room,
-		     source_memory(&world->scenario.source));
-	world->target_memory =
-		grow(world->target_memory, &world->target_room,
-		     target_memory(&world->scenario.target));
+	world->source_memory = grow(world->source_memory, &world->source_room,
+				    source_memory(&world->scenario.source));
+	world->target_memory = grow(world->target_memory, &world->target_room,
+				    target_memory(&world->scenario.target));
 	source_init(&world->source, &world->scenario.source, &source_ops, world,
 		    world->source_memory);
 	target_init(&world->target, &world->scenario.target, &target_ops, world,
@@ -284,8 +283,8 @@ static bool settled(const struct world *world)
 static void show(const struct world *world, const char *what)
 {
 	printf("%10llu step %llu %s: source %s, target %s\n",
-	       (unsigned long long)world->now,
-	       (unsigned long long)world->steps, what,
+	       (unsigned long long)world->now, (unsigned long long)world->steps,
+	       what,
 	       world->source_up ? mig_state_text(source_state(&world->source))
 				: "down",
 	       world->target_up ? mig_state_text(world->target.state) : "down");

@@ -31,7 +31,7 @@ struct scenario {
 	u64 seed;
 	u64 pages;
 	enum pattern pattern;
-	u64 writes; /* per millisecond */
+	u64 writes;    /* per millisecond */
 	unsigned fill; /* percent of pages that are not zero */
 	bool noise;    /* and those are incompressible */
 	enum crash crash;

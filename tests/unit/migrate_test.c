@@ -75,8 +75,8 @@ TEST(records_know_their_least_size)
 
 static bool fits(u8 codec, u16 offset, u16 size, size_t room)
 {
-	struct page_record record = {.page = 6, .codec = codec,
-				     .offset = offset, .size = size};
+	struct page_record record = {
+		.page = 6, .codec = codec, .offset = offset, .size = size};
 	u8 body[PAGE_HEAD + 5000] = {0};
 	size_t used = 0;
 
@@ -197,8 +197,8 @@ TEST(page_frames_are_taken_once_and_not_late)
 
 TEST(a_refusal_names_the_place_and_both_values)
 {
-	struct requirement need = {CLASS_CPUID, RULE_BITS, 1, 7, 0, 0x20,
-				   "avx2"};
+	struct requirement need = {CLASS_CPUID, RULE_BITS, 1,	  7,
+				   0,		0x20,	   "avx2"};
 	char text[128];
 
 	CHECK(!requirement_met(&need, 0x10));
@@ -266,19 +266,22 @@ TEST(every_policy_ends)
 {
 	static const char *const names[] = {"classic", "downtime", "fixed",
 					    "stop-and-copy"};
-	struct policy_params params = {.rounds = 1000, .threshold = 0,
-				       .downtime = 0, .hardest = 1};
+	struct policy_params params = {
+		.rounds = 1000, .threshold = 0, .downtime = 0, .hardest = 1};
 
 	for (unsigned i = 0; i < 4; i++) {
-		struct round_stats now = {.remaining = 9, .predicted = 9,
-					  .throttle = 100}, last;
+		struct round_stats now = {.remaining = 9,
+					  .predicted = 9,
+					  .throttle = 100},
+				   last;
 		enum policy_action action = POLICY_ROUND;
 
 		while (action == POLICY_ROUND || action == POLICY_THROTTLE) {
 			CHECK(now.round <= POLICY_ROUNDS);
 			action = policy_decide(policy_find(names[i]), &params,
 					       now.round == 0 ? NULL : &last,
-					       &now).action;
+					       &now)
+					 .action;
 			last = now;
 			now.round++;
 		}
