@@ -6,7 +6,7 @@ check: ## run all tests, or those whose name has K=NAME in it
 	@tools/check '$(K)'
 
 check-unit: ## only the tests that run on the build host
-	@CHECK_IN=tests/unit tools/check '$(K)'
+	@CHECK_IN="tests/unit tests/sim tests/fuzz" tools/check '$(K)'
 
 check-svm: ## only the tests on AMD machines
 	@CHECK_IN=tests/e2e tools/check '$(K)' --engine svm
