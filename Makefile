@@ -33,7 +33,9 @@ string_calls = -m$(1)-strategy=unrolled_loop:128:noalign,libcall:-1:noalign
 # Small everywhere, fast on the way from exit to entry and in the copy loops.
 # What is small keeps its frame pointers and its functions, for backtraces.
 KERNEL_FAST  := $(addprefix kernel/,lib/string.c vm/run.c vm/exits.c vm/fetch.c \
-		vm/inject.c svm/enter.c svm/exit.c vmx/enter.c vmx/exit.c)
+		vm/inject.c svm/enter.c svm/quick.c svm/exit.c vmx/enter.c \
+		vmx/exit.c) $(addprefix drivers/,netdev.c virtq.c \
+		virtio_net.c)
 FAST_FLAGS   := -O2 -fomit-frame-pointer
 SMALL_FLAGS  := -Oz -fno-omit-frame-pointer -fno-inline-functions-called-once \
 		-fno-tree-loop-im -fno-move-loop-invariants
@@ -60,7 +62,7 @@ $(OUT)/kernel.elf: $(KERNEL_OBJ) linker.ld
 	$(call say,LD,$@)
 	$(Q)$(LD) -nostdlib -static -z max-page-size=4096 --build-id=none \
 		--fatal-warnings --no-warn-rwx-segments --gc-sections \
-		-T linker.ld -o $@ $(KERNEL_OBJ)
+		-Map=$(OUT)/kernel.map -T linker.ld -o $@ $(KERNEL_OBJ)
 
 # The kernel as it is shipped: symbols (for backtraces), no debug information.
 $(OUT)/kernel.bin: $(OUT)/kernel.elf
@@ -71,6 +73,7 @@ $(OUT)/kernel.bin: $(OUT)/kernel.elf
 include boot/boot.mk
 -include tests/guests/guests.mk
 -include tests/tests.mk
+-include tests/fuzz/fuzz.mk
 -include tools/tools.mk
 -include tools/run.mk
 -include migrate/migrate.mk

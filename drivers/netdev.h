@@ -12,8 +12,10 @@
 #include "lib/error.h"
 #include "lib/types.h"
 
-#define NETDEV_PIECES 20 /* of one frame: 64 KiB of scattered pages, a header */
-#define NETDEVS_MAX   4
+#define NETDEV_PIECES                                           \
+	20 /* of one frame: 64 KiB of scattered pages, a header \
+	    */
+#define NETDEVS_MAX 4
 
 /* Physically contiguous. */
 struct net_piece {
@@ -47,10 +49,13 @@ struct netdev_ops {
 	 */
 	unsigned (*poll)(struct netdev *dev, unsigned budget);
 	/*
-	 * Before halting: an interrupt is to come with the next frame. False:
-	 * one is here already, do not halt.
+	 * Before halting: an interrupt is to come with the next frame, and when
+	 * half of what is being sent has gone out. False: something is here
+	 * already, do not halt.
 	 */
 	bool (*arm)(struct netdev *dev);
+	/* Counts what the device counts itself, and the link's state. */
+	void (*look)(struct netdev *dev);
 };
 
 struct netdev {
@@ -59,12 +64,20 @@ struct netdev {
 	const char *where;  /* "00:02.0" */
 	u8 mac[6];
 	u32 frame_max; /* with its Ethernet header */
+	unsigned rx_ring, tx_ring, rx_buffers;
+	bool link; /* when last looked at */
+	bool dead; /* did not come back from a reset: takes and gives nothing */
+	bool wakes; /* arm() leads to interrupts; else poll it by the clock */
 	const struct netdev_ops *ops;
 	/* Set by the user. The frame stays until receive() returns. */
 	void (*receive)(void *context, const void *frame, u32 size);
 	void (*sent)(void *context, void *cookie);
 	void *context;
 	struct netdev_stats stats;
+	/* For netdev_rest(): traffic of the latest span of time. */
+	bool heavy;
+	u64 span_start, span_frames;
+	struct net_copies *copies; /* of netdev_send_copy() */
 };
 
 /* Filled by netdev_probe(), which looks for all devices of all drivers. */
@@ -72,12 +85,44 @@ extern struct netdev *netdevs[NETDEVS_MAX];
 extern unsigned netdev_count;
 struct netdev *netdev_find(const char *name);
 
-/* How big rings and buffers are to be; 0: the driver's default. */
+#define NETDEV_FRAME_MIN 14    /* the header alone */
+#define NETDEV_FRAME_MAX 65549 /* 65,535 bytes and the header */
+#define NETDEV_RING_MIN	 32    /* one frame of NETDEV_PIECES fits */
+#define NETDEV_RING_MAX	 1024
+
+/* Which device gets which name, and how big its rings are; 0: the default. */
 struct netdev_options {
+	char name[8];	 /* of the device from now on */
+	char device[20]; /* "00:02.0", a MAC address, "first" of those left */
 	unsigned rx_ring, tx_ring; /* descriptors, a power of two */
 	unsigned rx_buffers;	   /* posted at most */
 	unsigned frame_max;
 };
-void netdev_probe(const struct netdev_options *options);
+
+/*
+ * Devices that no options speak of are net0, net1, ... with defaults. What the
+ * options ask for and is not there is logged.
+ */
+void netdev_probe(const struct netdev_options *options, unsigned count);
+
+/*
+ * The same as send() for a frame that does not stay where it is: it is copied.
+ * Nobody is told when it was sent.
+ */
+err_t netdev_send_copy(struct netdev *dev, const struct net_piece *piece,
+		       unsigned count);
+bool netdev_copy_room(const struct netdev *dev); /* for one more */
+
+/* One round over all devices: how many frames came. */
+unsigned netdev_poll_all(void);
+
+/*
+ * Before halting. False: do not, something has come. *wait_ns: look again after
+ * so long at the latest. While traffic is heavy that is soon, and no interrupt
+ * is asked for: many frames are taken at a time, and whoever carries them is
+ * not interrupted either.
+ */
+bool netdev_rest(struct netdev *dev, u64 *wait_ns);
+bool netdev_rest_all(u64 *wait_ns);
 
 #endif

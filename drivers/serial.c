@@ -5,8 +5,6 @@
 #include "cpu/regs.h"
 #include "drivers/serial.h"
 
-#define COM1	    0x3f8
-#define QUEUE_SIZE  16384
 #define STUCK_SPINS 1000000 /* of 1 us, about: the line is dead */
 
 enum {
@@ -37,130 +35,165 @@ enum {
 #define LSR_TEMT     0x40
 #define FIFO_SIZE    16
 
-static u16 base;
-static unsigned burst; /* bytes that may follow one THRE */
-static bool room_wanted;
-
-static char queue[QUEUE_SIZE];
-static u64 queue_in, queue_out;
-
-static void reg_write(unsigned reg, u8 value)
+static void reg_write(const struct serial *line, unsigned reg, u8 value)
 {
-	outb((u16)(base + reg), value);
+	outb((u16)(line->port + reg), value);
 }
 
-static u8 reg_read(unsigned reg)
+static u8 reg_read(const struct serial *line, unsigned reg)
 {
-	return inb((u16)(base + reg));
+	return inb((u16)(line->port + reg));
 }
 
-bool serial_init(u16 port)
+static const struct {
+	u16 port;
+	u8 irq;
+} lines[SERIAL_LINES] = {{0x3f8, 4}, {0x2f8, 3}, {0x3e8, 4}, {0x2e8, 3}};
+
+u16 serial_port(unsigned com)
 {
-	base = port != 0 ? port : COM1;
-	reg_write(SCR, 0x5a);
-	if (reg_read(SCR) != 0x5a) {
-		base = 0;
+	return com >= 1 && com <= SERIAL_LINES ? lines[com - 1].port : 0;
+}
+
+int serial_irq(const struct serial *line)
+{
+	for (unsigned i = 0; i < SERIAL_LINES; i++)
+		if (line->port && lines[i].port == line->port)
+			return lines[i].irq;
+	return -1;
+}
+
+bool serial_open(struct serial *line, u16 port, char *queue, size_t size)
+{
+	*line = (struct serial){.port = port, .queue = queue, .size = size};
+	reg_write(line, SCR, 0x5a);
+	if (reg_read(line, SCR) != 0x5a) {
+		line->port = 0;
 		return false;
 	}
-	reg_write(IER, 0);
-	reg_write(LCR, LCR_DLAB | LCR_8N1);
-	reg_write(DLL, 1); /* 115200 baud */
-	reg_write(DLM, 0);
-	reg_write(LCR, LCR_8N1);
-	reg_write(FCR, FCR_ENABLE | FCR_CLEAR);
-	burst = (reg_read(IIR) & IIR_FIFO) == IIR_FIFO ? FIFO_SIZE : 1;
-	reg_write(MCR, MCR_DTR_RTS | MCR_OUT2);
-	reg_write(IER, IER_RECEIVED);
+	reg_write(line, IER, 0);
+	reg_write(line, LCR, LCR_DLAB | LCR_8N1);
+	reg_write(line, DLL, 1); /* 115200 baud */
+	reg_write(line, DLM, 0);
+	reg_write(line, LCR, LCR_8N1);
+	reg_write(line, FCR, FCR_ENABLE | FCR_CLEAR);
+	line->burst = 1;
+	if ((reg_read(line, IIR) & IIR_FIFO) == IIR_FIFO)
+		line->burst = FIFO_SIZE;
+	reg_write(line, MCR, MCR_DTR_RTS | MCR_OUT2);
+	reg_write(line, IER, IER_RECEIVED);
 	return true;
-}
-
-int serial_irq(void)
-{
-	switch (base) {
-	case 0x3f8:
-	case 0x3e8:
-		return 4;
-	case 0x2f8:
-	case 0x2e8:
-		return 3;
-	default:
-		return -1;
-	}
 }
 
 /* The interrupt for room is on only while there is something to send. */
-static void want_room(bool wanted)
+static void want_room(struct serial *line, bool wanted)
 {
-	if (wanted == room_wanted)
+	if (wanted == line->room_wanted)
 		return;
-	room_wanted = wanted;
-	reg_write(IER, IER_RECEIVED | (wanted ? IER_ROOM : 0));
+	line->room_wanted = wanted;
+	reg_write(line, IER, IER_RECEIVED | (wanted ? IER_ROOM : 0));
 }
 
 /* Fills the FIFO once if it is empty; false when the line is busy. */
-static bool send_burst(void)
+static bool send_burst(struct serial *line)
 {
-	if (!(reg_read(LSR) & LSR_THRE))
+	if (!(reg_read(line, LSR) & LSR_THRE))
 		return false;
-	for (unsigned i = 0; i < burst && queue_out != queue_in; i++)
-		reg_write(THR, (u8)queue[queue_out++ % QUEUE_SIZE]);
+	for (unsigned i = 0; i < line->burst && line->out != line->in; i++)
+		reg_write(line, THR, (u8)line->queue[line->out++ % line->size]);
 	return true;
 }
 
-static void serial_poll(void)
+void serial_poll(struct serial *line)
 {
-	while (queue_out != queue_in && send_burst())
+	while (line->out != line->in && send_burst(line))
 		;
-	want_room(queue_out != queue_in);
+	want_room(line, line->out != line->in);
 }
 
 /* A line that takes nothing for so long loses text, not the host. */
-static void wait_for_room(void)
+static void wait_for_room(struct serial *line)
 {
 	for (unsigned i = 0; i < STUCK_SPINS; i++) {
-		if (send_burst())
+		if (send_burst(line))
 			return;
 	}
-	queue_out = queue_in;
+	line->out = line->in;
 }
 
-static void enqueue(char c)
+size_t serial_room(const struct serial *line)
 {
-	if (queue_in - queue_out == QUEUE_SIZE)
-		wait_for_room();
-	queue[queue_in++ % QUEUE_SIZE] = c;
+	return line->size - (line->in - line->out);
 }
 
-static void serial_write(const char *text, size_t len)
+static void enqueue(struct serial *line, char c)
+{
+	if (!serial_room(line))
+		wait_for_room(line);
+	line->queue[line->in++ % line->size] = c;
+}
+
+void serial_write(struct serial *line, const char *bytes, size_t n)
+{
+	while (n-- > 0)
+		enqueue(line, *bytes++);
+	serial_poll(line);
+}
+
+void serial_drain(struct serial *line)
+{
+	while (line->out != line->in)
+		wait_for_room(line);
+	for (unsigned i = 0; i < STUCK_SPINS; i++) {
+		if (reg_read(line, LSR) & LSR_TEMT)
+			break;
+	}
+	want_room(line, false);
+}
+
+int serial_read(struct serial *line)
+{
+	if (!line->port || !(reg_read(line, LSR) & LSR_DATA))
+		return -1;
+	return reg_read(line, RBR);
+}
+
+/* --- as a console */
+
+static void console_text(void *line, const char *text, size_t len)
 {
 	for (; len > 0; len--, text++) {
 		if (*text == '\n')
-			enqueue('\r');
-		enqueue(*text);
+			enqueue(line, '\r');
+		enqueue(line, *text);
 	}
-	serial_poll();
+	serial_poll(line);
 }
 
-static void serial_drain(void)
+static void console_bytes(void *line, const char *bytes, size_t n)
 {
-	while (queue_out != queue_in)
-		wait_for_room();
-	for (unsigned i = 0; i < STUCK_SPINS; i++) {
-		if (reg_read(LSR) & LSR_TEMT)
-			break;
-	}
-	want_room(false);
+	serial_write(line, bytes, n);
 }
 
-int serial_read(void)
+static size_t console_space(void *line)
 {
-	if (base == 0 || !(reg_read(LSR) & LSR_DATA))
-		return -1;
-	return reg_read(RBR);
+	return serial_room(line);
+}
+
+static void console_send(void *line)
+{
+	serial_poll(line);
+}
+
+static void console_finish(void *line)
+{
+	serial_drain(line);
 }
 
 const struct console_device serial_console = {
-	.write = serial_write,
-	.poll = serial_poll,
-	.drain = serial_drain,
+	.write = console_text,
+	.write_raw = console_bytes,
+	.room = console_space,
+	.poll = console_send,
+	.drain = console_finish,
 };

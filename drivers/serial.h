@@ -1,8 +1,10 @@
 /*
- * A 16550 UART: the operator's console. Nothing here waits for the line: text
- * is queued and sent as the line takes it, by polling. The UART's interrupt
- * (byte received; room to send while something is queued) is for waking a
- * halted host only.
+ * 16550 UARTs: the host's own serial lines. Nothing here waits for a line:
+ * bytes are queued and sent as the line takes them, by polling. A UART's
+ * interrupt (byte received; room to send while something is queued) is for
+ * waking a halted host only.
+ *
+ * A line has no lock: whoever opens it sees to that.
  */
 #ifndef DRIVERS_SERIAL_H
 #define DRIVERS_SERIAL_H
@@ -10,16 +12,39 @@
 #include "lib/console.h"
 #include "lib/types.h"
 
-/* The port from boot_info, 0 for COM1. False: nothing answers there. */
-bool serial_init(u16 port);
+#define SERIAL_LINES 4 /* COM1 to COM4 */
 
-/* The legacy interrupt line of the port, -1 when it has none. */
-int serial_irq(void);
+struct serial {
+	u16 port;	/* 0: closed */
+	unsigned burst; /* bytes that may follow one THRE */
+	bool room_wanted;
+	char *queue; /* ring of what is to be sent */
+	size_t size;
+	u64 in, out; /* bytes ever queued, ever sent */
+};
+
+/* The I/O port of COM1 to COM4, by number. */
+u16 serial_port(unsigned com);
+
+/* False: nothing answers at that port. */
+bool serial_open(struct serial *line, u16 port, char *queue, size_t size);
+
+/* Its legacy interrupt line, -1 when it has none. */
+int serial_irq(const struct serial *line);
 
 /* The next byte received, -1 for none. */
-int serial_read(void);
+int serial_read(struct serial *line);
 
-/* Sends "\n" as "\r\n". Callers are serialized by lib/console. */
+/* Bytes that serial_write() takes without waiting. */
+size_t serial_room(const struct serial *line);
+
+/* Waits when there is no room; a line that is dead loses bytes. */
+void serial_write(struct serial *line, const char *bytes, size_t n);
+
+void serial_poll(struct serial *line);	/* sends what the line takes now */
+void serial_drain(struct serial *line); /* waits until all is sent */
+
+/* A line as lib/console's device. */
 extern const struct console_device serial_console;
 
 #endif

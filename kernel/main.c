@@ -4,12 +4,15 @@
  */
 #include "boot/boot_info.h"
 #include "cpu/acpi.h"
+#include "cpu/calendar.h"
 #include "cpu/cpu.h"
 #include "cpu/features.h"
 #include "cpu/lapic.h"
 #include "cpu/pic.h"
 #include "cpu/power.h"
 #include "cpu/time.h"
+#include "drivers/netdev.h"
+#include "drivers/pci.h"
 #include "drivers/serial.h"
 #include "lib/console.h"
 #include "lib/log.h"
@@ -20,7 +23,10 @@
 #include "mm/paging.h"
 #include "files.h"
 #include "machine/pc.h"
+#include "net/switch.h"
+#include "net/uplink.h"
 #include "shell/config.h"
+#include "shell/control.h"
 #include "shell/shell.h"
 #include "vm/machine.h"
 #include "vm/model.h"
@@ -30,6 +36,9 @@
 #define POLL_NS (10 * NS_PER_MS) /* of a console without an interrupt */
 
 struct config config;
+
+static struct serial console;
+static char console_queue[16384];
 
 /* Called by entry.S. */
 void kernel_main(const struct boot_info *info) NORETURN;
@@ -102,8 +111,8 @@ static void start_interrupts(void)
 {
 	pic_init();
 	lapic_init();
-	if (serial_irq() >= 0)
-		pic_unmask((unsigned)serial_irq());
+	if (serial_irq(&console) >= 0)
+		pic_unmask((unsigned)serial_irq(&console));
 }
 
 static void selftest(const struct boot_info *info)
@@ -193,7 +202,8 @@ static void end_when_idle(void)
 	for (unsigned i = 0; i < vm_count; i++) {
 		const struct vm *vm = vms[i];
 
-		if (vm->life == VM_RUNNING || vm->life == VM_PAUSED)
+		if (vm->life == VM_RUNNING || vm->life == VM_PAUSED ||
+		    vm->life == VM_RESTARTING)
 			return;
 		if (vm->config.autostart &&
 		    (vm->life != VM_ENDED || vm->status != 0))
@@ -215,28 +225,67 @@ static void report_first_entry(void)
 		 vms[0]->config.name, vms[0]->first_entry_ns / NS_PER_US);
 }
 
+/* When to look again at what cannot wake us; 0: something is here already. */
+static u64 next_look(void)
+{
+	u64 wake = MIN(MIN(shell_wake(), control_wake()), vm_wake()), wait;
+
+	if (!netdev_rest_all(&wait))
+		return 0;
+	if (serial_irq(&console) < 0)
+		wake = MIN(wake, rdtsc() + ns_to_tsc(POLL_NS));
+	if (wait != ~0ULL)
+		wake = MIN(wake, rdtsc() + ns_to_tsc(wait));
+	return wake;
+}
+
 /* The first CPU's work between the guests' turns. */
 static u64 serve(void)
 {
+	bool busy = netdev_poll_all();
+
 	report_first_entry();
 	shell_poll();
-	if (vm_serve())
+	control_poll();
+	busy |= vm_serve();
+	switch_flush();
+	if (busy)
 		return 0;
-	if (config.on_idle == ON_IDLE_EXIT && !shell_scripted() &&
-	    !command_waiting())
+	if (config.on_idle == ON_IDLE_EXIT && !shell_busy())
 		end_when_idle();
-	if (shell_scripted() && !command_waiting())
-		return 0;
-	if (serial_irq() < 0)
-		return rdtsc() + ns_to_tsc(POLL_NS);
-	return command_wake();
+	return next_look();
+}
+
+static void open_console(const struct boot_info *info)
+{
+	u16 port = info->console.port;
+
+	if (serial_open(&console, port ? port : serial_port(1), console_queue,
+			sizeof(console_queue)))
+		console_init(&serial_console, &console);
+}
+
+/* `json`: a line that is asked for must be there, COM2 may. */
+static void open_control(void)
+{
+	bool asked = config.json >= JSON_COM1;
+	unsigned com = asked ? config.json - JSON_COM1 + 1 : 2;
+	u16 port = serial_port(com);
+
+	if (config.json == JSON_NO || (!asked && port == console.port))
+		return;
+	if (port == console.port)
+		log_error("json: COM%u is the console", com);
+	else if (control_init(port, config.name))
+		log_info("json: on COM%u", com);
+	else if (asked)
+		log_error("json: no UART at COM%u", com);
 }
 
 void kernel_main(const struct boot_info *info)
 {
 	cpu_init_bootstrap();
-	if (serial_init((u16)info->console.port))
-		console_init(&serial_console);
+	open_console(info);
 	check_boot_info(info);
 	load_symbols(info);
 	features_read();
@@ -250,6 +299,7 @@ void kernel_main(const struct boot_info *info)
 	/* The 10 ms that the other CPUs need after INIT calibrate our clock. */
 	smp_init(info);
 	time_init(info);
+	wall_clock_init();
 	introduce_time();
 	choose_engine();
 	start_engine();
@@ -261,8 +311,12 @@ void kernel_main(const struct boot_info *info)
 	read_config();
 	model_init();
 	machine = &pc_machine;
+	pci_init();
+	netdev_probe(config.nic, config.nics);
+	uplinks_attach();
 	log_info("%s: up in %lu us", config.name, now_ns() / NS_PER_US);
+	open_control();
 	start_vms();
-	shell_init(config.name, config.run);
+	shell_init(&console, config.name, config.run);
 	sched_loop(serve);
 }

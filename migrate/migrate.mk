@@ -51,34 +51,35 @@ $(eval $(call sim_program,explore,explore))
 $(eval $(call sim_program,experiments,experiments))
 
 # libFuzzer is clang's.
-FUZZ_FLAGS := $(SIM_FLAGS) -O1 -fsanitize=fuzzer,address,undefined \
+WIRE_FUZZ := $(SIM_FLAGS) -O1 -fsanitize=fuzzer,address,undefined \
 	      -fno-sanitize-recover=all
 
-$(OUT)/fuzz/%: tests/fuzz/%.c $(MIGRATE_SRC) $(SIM_WORLD) Makefile \
+$(OUT)/fuzz/wire-%: tests/fuzz/wire_%.c $(MIGRATE_SRC) $(SIM_WORLD) Makefile \
 	       $(wildcard migrate/*.h tests/sim/*.h)
 	$(call say,CLANG,$@)
 	@mkdir -p $(@D)
-	$(Q)clang $(FUZZ_FLAGS) -o $@ $< $(MIGRATE_SRC) $(SIM_WORLD) \
+	$(Q)clang $(WIRE_FUZZ) -o $@ $< $(MIGRATE_SRC) $(SIM_WORLD) \
 		$(MIGRATE_LIBS)
 
-FUZZERS := $(OUT)/fuzz/parsers $(OUT)/fuzz/ends
-RUNS ?= 10000000
+WIRE_FUZZERS := $(OUT)/fuzz/wire-parsers $(OUT)/fuzz/wire-ends
 
 SIM_PROGRAMS := $(addprefix $(OUT)/sim/,sim sim-asan explore experiments)
 
-sim-programs: $(SIM_PROGRAMS) $(FUZZERS) $(OUT)/migrate.o
+sim-programs: $(SIM_PROGRAMS) $(WIRE_FUZZERS) $(OUT)/migrate.o
 
 sim: $(OUT)/sim/sim ## play migrations: make sim SEEDS=FIRST:COUNT
 	$(Q)tools/sim $(SEEDS)
 
-fuzz: $(FUZZERS) ## fuzz what wire data reaches: make fuzz RUNS=N
+fuzz-wire: $(WIRE_FUZZERS) ## fuzz what wire data reaches: RUNS=1000000
 	$(Q)for name in parsers ends; do \
-		mkdir -p $(OUT)/fuzz/$$name.new && \
-		$(OUT)/fuzz/$$name -runs=$(RUNS) -max_len=4096 -print_final_stats=1 \
-			$(OUT)/fuzz/$$name.new tests/fuzz/corpus/$$name || exit 1; \
+		mkdir -p $(OUT)/fuzz/corpus-wire-$$name && \
+		$(OUT)/fuzz/wire-$$name -runs=$(RUNS) -max_len=4096 \
+			-print_final_stats=1 -artifact_prefix=$(OUT)/fuzz/ \
+			$(OUT)/fuzz/corpus-wire-$$name \
+			tests/fuzz/corpus/wire-$$name || exit 1; \
 	done
 
 bench-wire: $(OUT)/sim/experiments ## figures of the protocol
 	$(Q)tools/bench-wire
 
-.PHONY: sim sim-programs fuzz bench-wire
+.PHONY: sim sim-programs fuzz-wire bench-wire

@@ -14,7 +14,7 @@ check-svm: ## only the tests on AMD machines
 check-vmx: ## only the tests on Intel machines
 	@CHECK_IN=tests/e2e tools/check '$(K)' --engine vmx
 
-demo: ## show guests running on an AMD and an Intel machine
+demo: ## show Debian running on an AMD and an Intel machine
 	@tools/demo
 
 # What a target needs is there before anything is built.
@@ -28,6 +28,12 @@ run-vmx: ## the same on an Intel machine
 	$(call prepare,demo)
 	@tools/launch --platform vmx
 
+shell: ## start a host and drop into its Linux guest's console
+	$(call prepare,demo)
+	@/usr/bin/python3 tools/guest_linux.py cloud
+	@tools/launch --platform svm --memory 1024 --config tools/linux.conf \
+		--control $(OUT)/control
+
 debug: ## the same in gdb, stopped at the kernel's entry
 	$(call prepare,debug)
 	@tools/launch --platform svm --accel emulate --gdb
@@ -36,15 +42,32 @@ bench: ## measure exits: instructions and cycles
 	$(call prepare,demo)
 	@/usr/bin/python3 tools/bench.py
 
+bench-guest-net: ## measure a Linux guest's network against plain QEMU
+	$(call prepare,test)
+	@/usr/bin/python3 tools/guest_linux.py cloud
+	@/usr/bin/python3 tools/bench_guest_net.py
+
+size: $(OUT)/kernel.elf ## how much code the kernel has, by part
+	@tools/need demo
+	@/usr/bin/python3 tools/size.py
+
+bench-linux: ## measure how long Linux takes to start, against plain QEMU
+	$(call prepare,demo)
+	@/usr/bin/python3 tools/bench_linux.py
+
+bench-net: ## measure the network between two hosts
+	$(call prepare,demo)
+	@/usr/bin/python3 tools/bench_net.py
+
 lint: ## formatting and static analysis
 	@tools/need lint
 	@tools/lint
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' Makefile tools/run.mk \
-		migrate/migrate.mk | \
+		tests/fuzz/fuzz.mk migrate/migrate.mk | \
 		while IFS='	' read -r name text; do \
 			printf '  make %-12s %s\n' "$$name" "$$text"; done
 
-.PHONY: check check-unit check-svm check-vmx demo run run-vmx debug bench lint \
-	help
+.PHONY: check check-unit check-svm check-vmx demo run run-vmx shell debug bench \
+	bench-net bench-linux bench-guest-net size lint help

@@ -21,6 +21,7 @@ enum cpu_vendor { VENDOR_OTHER, VENDOR_INTEL, VENDOR_AMD };
 	X(x2apic, 1, 0, ecx, 21)           \
 	X(tsc_deadline, 1, 0, ecx, 24)     \
 	X(xsave, 1, 0, ecx, 26)            \
+	X(rdrand, 1, 0, ecx, 30)           \
 	X(hypervisor, 1, 0, ecx, 31)       \
 	X(mce, 1, 0, edx, 7)               \
 	X(apic, 1, 0, edx, 9)              \

@@ -14,6 +14,7 @@
 #define VECTOR_PIC	0x20 /* 16 legacy lines */
 #define VECTOR_TIMER	0x30
 #define VECTOR_KICK	0x31
+#define VECTOR_DEVICE	0x32 /* messages of devices: device_irq.h */
 #define VECTOR_SPURIOUS 0xff
 
 /* On every CPU; the bootstrap CPU first. */

@@ -3,6 +3,7 @@
 #include "cpu/power.h"
 #include "cpu/regs.h"
 #include "lib/console.h"
+#include "lib/notice.h"
 #include "lib/panic.h"
 #include "lib/printf.h"
 #include "lib/symbols.h"
@@ -95,17 +96,30 @@ static void begin(void)
 	}
 	smp_stop_others();
 	console_break_lock();
+	notice_break_lock();
+}
+
+/* Programs get the reason; the rest is for people. */
+static void tell(const char *reason)
+{
+	struct notice n;
+
+	notice_begin(&n, "panic");
+	json_text(&n.json, "text", reason);
+	notice_end(&n);
 }
 
 void panic_at(const char *file, int line, const char *fmt, ...)
 {
+	char reason[200];
 	va_list args;
 
 	begin();
-	printf("\npanic: ");
 	va_start(args, fmt);
-	vprintf(fmt, args);
+	vsnprintf(reason, sizeof(reason), fmt, args);
 	va_end(args);
+	printf("\npanic: %s", reason);
+	tell(reason);
 	printf("\non CPU %u, at %s:%d\n", this_cpu()->id, file, line);
 	print_control_registers();
 	print_backtrace((u64)__builtin_frame_address(0));
@@ -123,6 +137,7 @@ void panic_trap(const struct trap_frame *frame)
 {
 	begin();
 	printf("\npanic: %s", exception_name(frame->vector));
+	tell(exception_name(frame->vector));
 	if (frame->vector == EXC_DF && is_stack_guard(read_cr2()))
 		printf(", stack overflow");
 	if (frame->vector == EXC_PF)

@@ -15,9 +15,16 @@
 #define OCW2_EOI      0x20
 #define OCW3_READ_ISR 0x0b
 
+#define CASCADE	      2 /* the slave's line of the master */
 #define SPURIOUS_LINE 7 /* of each chip: raised, but gone when asked for */
 
-static u8 master_mask = 0xff;
+static u16 mask = 0xffff;
+
+static void write_mask(void)
+{
+	outb(MASTER_DATA, (u8)mask);
+	outb(SLAVE_DATA, (u8)(mask >> 8));
+}
 
 void pic_init(void)
 {
@@ -29,14 +36,21 @@ void pic_init(void)
 	outb(SLAVE_DATA, ICW3_SLAVE_ID);
 	outb(MASTER_DATA, ICW4_8086);
 	outb(SLAVE_DATA, ICW4_8086);
-	outb(MASTER_DATA, master_mask);
-	outb(SLAVE_DATA, 0xff);
+	write_mask();
 }
 
 void pic_unmask(unsigned line)
 {
-	master_mask &= (u8)~BIT(line);
-	outb(MASTER_DATA, master_mask);
+	mask &= (u16)~BIT(line);
+	if (line >= 8)
+		mask &= (u16)~BIT(CASCADE);
+	write_mask();
+}
+
+void pic_mask(unsigned line)
+{
+	mask |= (u16)BIT(line);
+	write_mask();
 }
 
 static bool in_service(u16 command, unsigned line)
@@ -49,7 +63,9 @@ void pic_acknowledge(unsigned line)
 {
 	if (line == SPURIOUS_LINE && !in_service(MASTER_COMMAND, line))
 		return;
-	if (line >= 8)
+	/* The slave's spurious line is real to the master. */
+	if (line >= 8 && (line != SPURIOUS_LINE + 8 ||
+			  in_service(SLAVE_COMMAND, SPURIOUS_LINE)))
 		outb(SLAVE_COMMAND, OCW2_EOI);
 	outb(MASTER_COMMAND, OCW2_EOI);
 }

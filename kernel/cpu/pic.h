@@ -1,6 +1,6 @@
 /*
  * The two legacy 8259A interrupt controllers, behind the bootstrap CPU's LINT0:
- * enough for the console's interrupt on any PC, without ACPI or I/O APIC.
+ * enough for the console's and PCI's interrupts, without ACPI or I/O APIC.
  */
 #ifndef CPU_PIC_H
 #define CPU_PIC_H
@@ -12,8 +12,8 @@
 /* Moves the lines to VECTOR_PIC and masks them all. */
 void pic_init(void);
 
-/* One of the first eight lines. */
 void pic_unmask(unsigned line);
+void pic_mask(unsigned line);
 
 void pic_acknowledge(unsigned line);
 

@@ -1,6 +1,7 @@
 #include "cpu/power.h"
 #include "cpu/regs.h"
 #include "lib/console.h"
+#include "lib/notice.h"
 
 #define QEMU_EXIT_PORT 0xf4 /* status is value * 2 + 1 */
 #define QEMU_PASS      0x10
@@ -10,7 +11,12 @@
 void machine_end(bool pass)
 {
 	const char *word = pass ? "D" : "Shutdown";
+	struct notice n;
 
+	notice_begin(&n, "off");
+	json_flag(&n.json, "passed", pass);
+	notice_end(&n);
+	notice_drain();
 	console_drain();
 	outb(QEMU_EXIT_PORT, pass ? QEMU_PASS : QEMU_FAIL);
 	for (; *word != '\0'; word++)

@@ -104,6 +104,7 @@ void time_init(const struct boot_info *info)
 	u64 hz[CLOCKS];
 	unsigned count = clocks_find(clocks, CLOCKS);
 
+	ASSERT(count); /* there is always a PIT */
 	lapic_timer_start();
 	timer_first = sample(lapic_read);
 	for (unsigned i = 0; i < count; i++)

@@ -1,10 +1,13 @@
 #include "cpu/cpu.h"
+#include "cpu/device_irq.h"
 #include "cpu/lapic.h"
 #include "cpu/panic.h"
 #include "cpu/pic.h"
 #include "cpu/regs.h"
 #include "cpu/traps.h"
 #include "lib/log.h"
+
+_Static_assert(VECTOR_OTHER == VECTOR_DEVICE + DEVICE_IRQS, "a stub each");
 
 #define VECTORS	       256
 #define GATE_INTERRUPT 0x8e /* present, ring 0, interrupts stay off */
@@ -131,8 +134,9 @@ static void handle_interrupt(u64 vector)
 
 	switch (vector) {
 	case VECTOR_PIC ... VECTOR_PIC + PIC_LINES - 1:
+	case VECTOR_DEVICE ... VECTOR_DEVICE + DEVICE_IRQS - 1:
 		cpu->device_interrupts++;
-		pic_acknowledge((unsigned)vector - VECTOR_PIC);
+		device_irq_came((unsigned)vector);
 		break;
 	case VECTOR_TIMER:
 		cpu->timer_interrupts++;

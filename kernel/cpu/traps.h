@@ -6,7 +6,7 @@
 #define CPU_TRAPS_H
 
 /* The exceptions, the vectors of lapic.h, and the one for all others. */
-#define STUBS	     0x33
+#define STUBS	     0x37
 #define STUB_SIZE    9
 #define VECTOR_OTHER (STUBS - 1)
 

@@ -3,8 +3,10 @@
 #include "lib/string.h"
 
 #define ERASE_LINE "\r\x1b[K"
+#define RESERVE	   4096 /* of the device's room, for the host itself */
 
 static const struct console_device *device;
+static void *line;
 static struct spinlock lock = SPINLOCK_INIT;
 static bool lock_broken;
 static const char *prompt;
@@ -23,8 +25,9 @@ static void console_unlock(bool locked)
 		spin_unlock(&lock);
 }
 
-void console_init(const struct console_device *dev)
+void console_init(const struct console_device *dev, void *its_line)
 {
+	line = its_line;
 	device = dev;
 }
 
@@ -36,11 +39,29 @@ void console_write(const char *text, size_t len)
 		return;
 	locked = console_lock();
 	if (prompt)
-		device->write(ERASE_LINE, strlen(ERASE_LINE));
-	device->write(text, len);
+		device->write(line, ERASE_LINE, strlen(ERASE_LINE));
+	device->write(line, text, len);
 	if (prompt)
-		device->write(prompt, strlen(prompt));
+		device->write(line, prompt, strlen(prompt));
 	console_unlock(locked);
+}
+
+void console_write_raw(const char *bytes, size_t n)
+{
+	bool locked;
+
+	if (device == NULL)
+		return;
+	locked = console_lock();
+	device->write_raw(line, bytes, n);
+	console_unlock(locked);
+}
+
+size_t console_room(void)
+{
+	size_t room = device ? device->room(line) : SIZE_MAX;
+
+	return room > RESERVE ? room - RESERVE : 0;
 }
 
 void console_set_prompt(const char *text)
@@ -51,10 +72,10 @@ void console_set_prompt(const char *text)
 		return;
 	locked = console_lock();
 	if (prompt)
-		device->write(ERASE_LINE, strlen(ERASE_LINE));
+		device->write(line, ERASE_LINE, strlen(ERASE_LINE));
 	prompt = text;
 	if (prompt)
-		device->write(prompt, strlen(prompt));
+		device->write(line, prompt, strlen(prompt));
 	console_unlock(locked);
 }
 
@@ -62,7 +83,7 @@ void console_poll(void)
 {
 	if (device == NULL || !spin_trylock(&lock))
 		return; /* whoever has the lock is sending */
-	device->poll();
+	device->poll(line);
 	spin_unlock(&lock);
 }
 
@@ -73,7 +94,7 @@ void console_drain(void)
 	if (device == NULL)
 		return;
 	locked = console_lock();
-	device->drain();
+	device->drain(line);
 	console_unlock(locked);
 }
 

@@ -10,13 +10,24 @@
 #include "lib/types.h"
 
 struct console_device {
-	void (*write)(const char *text, size_t len);
-	void (*poll)(void);  /* sends what the line takes now */
-	void (*drain)(void); /* waits until all is sent */
+	void (*write)(void *line, const char *text, size_t len); /* of lines */
+	void (*write_raw)(void *line, const char *bytes, size_t n);
+	size_t (*room)(void *line); /* bytes that it takes without waiting */
+	void (*poll)(void *line);   /* sends what the line takes now */
+	void (*drain)(void *line);  /* waits until all is sent */
 };
 
-void console_init(const struct console_device *device);
+void console_init(const struct console_device *device, void *line);
 void console_write(const char *text, size_t len);
+
+/* Bytes of someone else's terminal session, just as they are. */
+void console_write_raw(const char *bytes, size_t n);
+
+/*
+ * How much of what can wait may be written now: less than what the device
+ * takes, so that the host itself does not wait.
+ */
+size_t console_room(void);
 
 /*
  * Text that stands in the last line while the operator types, moved down

@@ -11,3 +11,15 @@ const char *err_text(err_t err)
 #undef ERROR_TEXT
 	return "unknown error";
 }
+
+const char *err_name(err_t err)
+{
+#define ERROR_NAME(name, value, text) \
+	case name:                    \
+		return #name;
+	switch (err) {
+		ERRORS(ERROR_NAME)
+	}
+#undef ERROR_NAME
+	return "E_UNKNOWN";
+}

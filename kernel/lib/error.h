@@ -26,5 +26,6 @@ typedef enum { ERRORS(ERROR_ENUM) } err_t;
 #undef ERROR_ENUM
 
 const char *err_text(err_t err);
+const char *err_name(err_t err); /* "E_NOMEM" */
 
 #endif

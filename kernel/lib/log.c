@@ -5,20 +5,14 @@
 #include "cpu/time.h"
 #include "lib/console.h"
 #include "lib/log.h"
+#include "lib/notice.h"
 #include "lib/spinlock.h"
 #include "lib/string.h"
 
 #define RING_LINES 512
 #define LINE_MAX   256
 
-struct line {
-	u64 ns;
-	enum log_level level;
-	char text[116];
-};
-ASSERT_SIZE(struct line, 128);
-
-static struct line ring[RING_LINES];
+static struct log_entry ring[RING_LINES];
 static u64 lines_written;
 static struct spinlock lock = SPINLOCK_INIT;
 static enum log_level console_level = LOG_INFO;
@@ -40,6 +34,11 @@ static const char *const level_marks[LOG_LEVELS] = {
 void log_set_level(enum log_level level)
 {
 	console_level = level;
+}
+
+const char *log_level_name(enum log_level level)
+{
+	return level_names[level];
 }
 
 bool log_parse_level(const char *name, enum log_level *level)
@@ -67,10 +66,21 @@ static void show(u64 ns, enum log_level level, const char *text)
 	console_write(out, len);
 }
 
+/* Programs are told what a person should not miss. */
+static void tell(enum log_level level, const char *text)
+{
+	struct notice n;
+
+	notice_begin(&n, "log");
+	json_text(&n.json, "level", level_names[level]);
+	json_text(&n.json, "text", text);
+	notice_end(&n);
+}
+
 void log_line(enum log_level level, const char *fmt, ...)
 {
 	char text[LINE_MAX];
-	struct line *slot;
+	struct log_entry *slot;
 	u64 ns = now_ns();
 	va_list args;
 
@@ -87,19 +97,23 @@ void log_line(enum log_level level, const char *fmt, ...)
 
 	if (level >= console_level)
 		show(ns, level, text);
+	if (level >= LOG_WARN)
+		tell(level, text);
 }
 
-void log_show(unsigned lines)
+void log_read(unsigned lines,
+	      void (*take)(void *context, const struct log_entry *line),
+	      void *context)
 {
 	u64 end = __atomic_load_n(&lines_written, __ATOMIC_RELAXED);
 	u64 count = MIN(MIN(lines, RING_LINES), end);
 
 	for (u64 i = end - count; i < end; i++) {
-		struct line line;
+		struct log_entry line;
 
 		spin_lock(&lock);
 		line = ring[i % RING_LINES];
 		spin_unlock(&lock);
-		show(line.ns, line.level, line.text);
+		take(context, &line);
 	}
 }

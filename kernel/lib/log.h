@@ -1,7 +1,7 @@
 /*
  * The host's log: a level, a time stamp and one line each. Lines go to the
  * console when their level is at or above the console's, and always to a ring
- * in memory that the shell's `log` shows.
+ * in memory that the shell's `log` shows; warnings and errors are events, too.
  */
 #ifndef LIB_LOG_H
 #define LIB_LOG_H
@@ -18,8 +18,19 @@ void log_line(enum log_level level, const char *fmt, ...) PRINTF(2);
 void log_set_level(enum log_level level);
 bool log_parse_level(const char *name, enum log_level *level);
 
-/* The newest `lines` lines of the ring to the console, oldest first. */
-void log_show(unsigned lines);
+const char *log_level_name(enum log_level level);
+
+struct log_entry {
+	u64 ns;
+	enum log_level level;
+	char text[116]; /* as much of it as is kept */
+};
+ASSERT_SIZE(struct log_entry, 128);
+
+/* The newest `lines` lines of the ring, oldest first. */
+void log_read(unsigned lines,
+	      void (*take)(void *context, const struct log_entry *line),
+	      void *context);
 
 #define log_debug(...) log_line(LOG_DEBUG, __VA_ARGS__)
 #define log_info(...)  log_line(LOG_INFO, __VA_ARGS__)

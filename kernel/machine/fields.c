@@ -14,6 +14,13 @@ u64 device_field_get(const struct device_field *field, const void *device,
 	return value;
 }
 
+void device_field_set(const struct device_field *field, void *device,
+		      unsigned index, u64 value)
+{
+	memcpy((u8 *)device + field->offset + index * field->size, &value,
+	       field->size);
+}
+
 void device_dump(const struct device_description *description, unsigned id,
 		 const void *device)
 {

@@ -30,9 +30,20 @@ struct device_description {
 		.version = since                                       \
 	}
 
+/* A single one, of the first version, by another name than its own. */
+#define DEVICE_FIELD_AS(title, type, member)                       \
+	{                                                          \
+		.name = title, .offset = offsetof(type, member),   \
+		.size = sizeof(((type *)0)->member), .count = 1,   \
+		.version = 1                                       \
+	}
+
 /* Element `index` of the field, zero-extended. */
 u64 device_field_get(const struct device_field *field, const void *device,
 		     unsigned index);
+
+void device_field_set(const struct device_field *field, void *device,
+		      unsigned index, u64 value);
 
 /* A line of the log per field: "lapic 0: tpr 20". */
 void device_dump(const struct device_description *description, unsigned id,

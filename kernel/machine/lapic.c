@@ -1,6 +1,7 @@
 #include "machine/lapic.h"
 
 #include "lib/string.h"
+#include "machine/irq.h"
 #include "machine/lapic_regs.h"
 #include "mm/heap.h"
 #include "vm/vm.h"
@@ -120,6 +121,21 @@ void vlapic_reset(struct vcpu *vcpu)
 	vlapic_init(vcpu);
 }
 
+bool vlapic_takes_extint(const struct lapic *lapic)
+{
+	u32 lint0 = SHARED_GET(lapic->lvt[LVT_LINT0]);
+
+	if (!vlapic_enabled(lapic))
+		return true;
+	return !(lint0 & LVT_MASKED) && DELIVERY(lint0) == DELIVER_EXTINT;
+}
+
+void vlapic_virtual_wire(struct vcpu *vcpu)
+{
+	vcpu->lapic->lvt[LVT_LINT0] = DELIVER_EXTINT << 8;
+	vcpu->lapic->lvt[LVT_LINT1] = DELIVER_NMI << 8;
+}
+
 /* --- what is pending, and its priority (11.8.3) */
 
 static int highest(const u64 *bits)
@@ -178,16 +194,19 @@ static void end_of_interrupt(struct lapic *lapic)
 		return;
 	lapic->isr[vector / 64] &= ~BIT(vector % 64);
 	update_ppr(lapic);
+	/* Level: whoever sent it is told, and may send it again (11.8.5). */
+	if (SHARED_GET(lapic->tmr[vector / 64]) & BIT(vector % 64))
+		irq_eoi(lapic->vcpu->vm, vector);
 	look_again(lapic);
 }
 
-void vlapic_raise(struct vcpu *vcpu, u8 vector, bool level)
+bool vlapic_raise(struct vcpu *vcpu, u8 vector, bool level)
 {
 	struct lapic *lapic = vcpu->lapic;
 	u64 bit = BIT(vector % 64);
 
 	if (vector < LAPIC_VECTOR_MIN || !vlapic_accepts(lapic))
-		return;
+		return false;
 	/* The trigger mode is there before the request can be seen (11.8.4). */
 	if (level)
 		__atomic_fetch_or(&lapic->tmr[vector / 64], bit,
@@ -197,6 +216,7 @@ void vlapic_raise(struct vcpu *vcpu, u8 vector, bool level)
 				   __ATOMIC_SEQ_CST);
 	__atomic_fetch_or(&lapic->irr[vector / 64], bit, __ATOMIC_SEQ_CST);
 	vcpu_kick(vcpu, REQUEST_INTERRUPT);
+	return true;
 }
 
 /* An interrupt of the APIC's own, as its local vector says (11.5.1). */
@@ -252,9 +272,11 @@ static void write_lvt(struct lapic *lapic, unsigned which, u32 value)
 
 	if (!(lapic->svr & SVR_ENABLE))
 		value |= LVT_MASKED;
-	lapic->lvt[which] = value;
+	SHARED_SET(lapic->lvt[which], value);
 	if (which == LVT_TIMER)
 		vlapic_timer_mode(lapic, old);
+	if (which == LVT_LINT0)
+		vcpu_request(lapic->vcpu, REQUEST_INTERRUPT);
 }
 
 static u32 word_of(const u64 *bits, unsigned index)

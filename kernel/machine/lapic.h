@@ -69,10 +69,32 @@ void vlapic_reset(struct vcpu *vcpu);
 void vlapic_init(struct vcpu *vcpu);
 
 /*
- * From any CPU: an interrupt for the vCPU, which is kicked to look. Refused
- * silently where its APIC is off, as on the bus.
+ * From any CPU: an interrupt for the vCPU, which is kicked to look. False where
+ * its APIC is off: nobody takes it then, as on the bus.
  */
-void vlapic_raise(struct vcpu *vcpu, u8 vector, bool level);
+bool vlapic_raise(struct vcpu *vcpu, u8 vector, bool level);
+
+/*
+ * From any CPU: an interrupt from outside the processors (an I/O APIC's or a
+ * device's message), to whom its destination says. False: nobody takes it.
+ */
+struct vlapic_message {
+	u32 destination; /* 0xff: everyone */
+	bool logical;
+	u8 delivery; /* enum vlapic_delivery */
+	u8 vector;
+	bool level;
+};
+bool vlapic_deliver(struct vm *vm, const struct vlapic_message *message);
+
+/*
+ * An 8259's INTR comes through: LINT0 is an unmasked ExtINT (as firmware leaves
+ * it on the first CPU), or the APIC is off altogether (11.4.3).
+ */
+bool vlapic_takes_extint(const struct lapic *lapic);
+
+/* What a PC's firmware leaves in the first CPU's APIC: the virtual wire. */
+void vlapic_virtual_wire(struct vcpu *vcpu);
 
 /* See struct machine for these. */
 int vlapic_pending(struct vcpu *vcpu);

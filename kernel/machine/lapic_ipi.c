@@ -1,7 +1,7 @@
 /*
  * Interrupts between vCPUs: the ICR (11.6.1), and who is meant by its
- * destination (11.6.2). Runs on the sender's CPU; of others it reads the
- * registers that lapic.h names and sets requests.
+ * destination (11.6.2); and those that come from outside. Runs on the sender's
+ * CPU; of others it reads the registers that lapic.h names and sets requests.
  */
 #include "machine/lapic_regs.h"
 #include "vm/vm.h"
@@ -34,9 +34,20 @@ static bool matches(const struct lapic *lapic, u32 dest, bool logical)
 	return ldr >> 16 == dest >> 16 && (ldr & dest & 0xffff);
 }
 
+static bool is_meant(const struct lapic *to, const struct vlapic_message *m,
+		     u32 everyone)
+{
+	return m->destination == everyone ||
+	       matches(to, m->destination, m->logical);
+}
+
 static bool is_target(const struct lapic *from, const struct lapic *to)
 {
-	u32 dest = from->icr >> 32, everyone = X2APIC_EVERYONE;
+	u32 everyone = X2APIC_EVERYONE;
+	struct vlapic_message message = {
+		.destination = from->icr >> 32,
+		.logical = from->icr & ICR_LOGICAL,
+	};
 
 	switch (ICR_SHORTHAND(from->icr)) {
 	case ICR_TO_SELF:
@@ -47,10 +58,10 @@ static bool is_target(const struct lapic *from, const struct lapic *to)
 		return from != to;
 	}
 	if (!vlapic_x2apic(from)) {
-		dest >>= 24;
+		message.destination >>= 24;
 		everyone = XAPIC_EVERYONE;
 	}
-	return dest == everyone || matches(to, dest, from->icr & ICR_LOGICAL);
+	return is_meant(to, &message, everyone);
 }
 
 /*
@@ -71,43 +82,45 @@ static bool is_void(u64 icr)
 	       !(icr & ICR_ASSERT);
 }
 
-static void deliver(struct vcpu *vcpu, u64 icr)
+/* False: this one does not take it. */
+static bool deliver(struct vcpu *vcpu, u8 delivery, u8 vector, bool level)
 {
-	switch (DELIVERY(icr)) {
+	switch (delivery) {
 	case DELIVER_FIXED:
-		vlapic_raise(vcpu, icr, false);
-		break;
+		return vlapic_raise(vcpu, vector, level);
 	case DELIVER_NMI:
 		vcpu_kick(vcpu, REQUEST_NMI);
-		break;
+		return true;
 	case DELIVER_INIT:
 		vcpu_kick(vcpu, REQUEST_INIT);
-		break;
+		return true;
 	case DELIVER_STARTUP:
-		__atomic_store_n(&vcpu->sipi_vector, (u8)icr, __ATOMIC_RELEASE);
+		__atomic_store_n(&vcpu->sipi_vector, vector, __ATOMIC_RELEASE);
 		vcpu_kick(vcpu, REQUEST_SIPI);
-		break;
+		return true;
 	}
 	/* SMI has no one to serve it, ExtINT no controller to ask. */
+	return false;
 }
 
-/* Whoever does the least important work; of equals the first (11.6.2.4). */
+/* Who does the less important work; of equals the first (11.6.2.4). */
+static struct vcpu *less_busy(struct vcpu *best, struct vcpu *next)
+{
+	if (!vlapic_accepts(next->lapic))
+		return best;
+	if (!best || SHARED_GET(next->lapic->ppr) < SHARED_GET(best->lapic->ppr))
+		return next;
+	return best;
+}
+
 static void deliver_lowest(struct lapic *from)
 {
 	const struct vm *vm = from->vcpu->vm;
 	struct vcpu *best = NULL;
-	u32 priority = ~0u;
 
-	for (unsigned i = 0; i < vm->vcpus; i++) {
-		struct lapic *to = vm->vcpu[i]->lapic;
-		u32 ppr = SHARED_GET(to->ppr);
-
-		if (is_target(from, to) && vlapic_accepts(to) &&
-		    ppr < priority) {
-			best = vm->vcpu[i];
-			priority = ppr;
-		}
-	}
+	for (unsigned i = 0; i < vm->vcpus; i++)
+		if (is_target(from, vm->vcpu[i]->lapic))
+			best = less_busy(best, vm->vcpu[i]);
 	if (best)
 		vlapic_raise(best, from->icr, false);
 }
@@ -131,7 +144,7 @@ void vlapic_send(struct lapic *from)
 		struct lapic *to = vm->vcpu[i]->lapic;
 
 		if (is_target(from, to) && vlapic_enabled(to))
-			deliver(vm->vcpu[i], icr);
+			(void)deliver(vm->vcpu[i], DELIVERY(icr), icr, false);
 	}
 }
 
@@ -142,4 +155,28 @@ void vlapic_send_self(struct lapic *lapic, u8 vector)
 		vlapic_error(lapic, ESR_SEND_VECTOR);
 	else
 		vlapic_raise(lapic->vcpu, vector, false);
+}
+
+/* Messages have eight bits of destination, in either mode (11.11.1). */
+bool vlapic_deliver(struct vm *vm, const struct vlapic_message *m)
+{
+	struct vcpu *best = NULL;
+	bool taken = false;
+
+	if (m->delivery == DELIVER_STARTUP)
+		return false; /* reserved there */
+	for (unsigned i = 0; i < vm->vcpus; i++) {
+		struct vcpu *vcpu = vm->vcpu[i];
+
+		if (!is_meant(vcpu->lapic, m, XAPIC_EVERYONE))
+			continue;
+		if (m->delivery == DELIVER_LOWEST)
+			best = less_busy(best, vcpu);
+		else if (vlapic_enabled(vcpu->lapic) &&
+			 deliver(vcpu, m->delivery, m->vector, m->level))
+			taken = true;
+	}
+	if (best)
+		taken = vlapic_raise(best, m->vector, m->level);
+	return taken;
 }

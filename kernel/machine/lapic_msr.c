@@ -46,6 +46,19 @@ static err_t read_register(struct lapic *lapic, unsigned reg, u64 *value)
 	return E_OK;
 }
 
+/*
+ * Bits that only the APIC writes (figure 11-8): whoever writes them back, as
+ * Linux does when it ends, is ignored.
+ */
+static u64 read_only(unsigned reg)
+{
+	if (reg < APIC_LVT || reg >= APIC_LVT + LVT_COUNT)
+		return 0;
+	if (reg == APIC_LVT + LVT_LINT0 || reg == APIC_LVT + LVT_LINT1)
+		return LVT_SENT | LVT_REMOTE;
+	return LVT_SENT;
+}
+
 /* Reserved bits must be 0; the ICR alone has 64 of them (11.12.1.3). */
 static err_t write_register(struct lapic *lapic, unsigned reg, u64 value)
 {
@@ -57,11 +70,11 @@ static err_t write_register(struct lapic *lapic, unsigned reg, u64 value)
 	writable = vlapic_regs[reg].writable;
 	if (reg == APIC_ICR)
 		writable |= 0xffffffff00000000;
-	if (value & ~writable)
+	if (value & ~(writable | read_only(reg)))
 		return E_INVALID;
 	if (reg == APIC_ICR)
 		lapic->icr = value;
-	vlapic_write(lapic, reg, value);
+	vlapic_write(lapic, reg, value & writable);
 	return E_OK;
 }
 

@@ -34,6 +34,8 @@ enum vlapic_register {
 
 #define SVR_ENABLE BIT(8)
 
+#define LVT_SENT	   BIT(12) /* delivery status */
+#define LVT_REMOTE	   BIT(14) /* IRR */
 #define LVT_MASKED	   BIT(16)
 #define LVT_TIMER_MODE	   (3u << 17)
 #define LVT_TIMER_ONE_SHOT (0u << 17)

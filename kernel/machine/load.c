@@ -2,6 +2,7 @@
 
 #include "lib/log.h"
 #include "lib/string.h"
+#include "machine/acpi_tables.h"
 #include "vm/vm.h"
 
 /* Not the first page, which has the interrupt table and often means NULL. */
@@ -85,6 +86,27 @@ err_t load_place(struct load *load, const char *what, u64 size, u64 align,
 			 what, size, (load->vm->memory.size >> 10));
 }
 
+bool load_is_free(const struct load *load, u64 address, u64 size)
+{
+	return is_usable(load, address, size) && !obstacle(load, address, size);
+}
+
+bool load_is_used(const struct load *load, u64 address)
+{
+	return obstacle(load, address, 1);
+}
+
+err_t load_reserve(struct load *load, const char *what, u64 address, u64 size)
+{
+	if (!is_usable(load, address, size))
+		return load_fail(load, E_RANGE,
+				 "%s: 0x%lx bytes at 0x%lx are not within its "
+				 "%lu KiB of memory",
+				 what, size, address,
+				 load->vm->memory.size >> 10);
+	return note_used(load, address, size);
+}
+
 err_t load_piece(struct load *load, const struct load_piece *p)
 {
 	struct guest_memory *memory = &load->vm->memory;
@@ -130,20 +152,26 @@ static err_t load_unknown(struct load *load, u64 suspect)
 	if (load_is_elf(&load->file))
 		return load_fail(load, E_FORMAT,
 				 "an ELF file, but without a Multiboot header "
-				 "in its first %u bytes",
+				 "in its first %u bytes, or PVH's note",
 				 MULTIBOOT_SEARCH);
 	return load_fail(load, E_FORMAT,
-			 "no Multiboot header in its first %u bytes, and with "
-			 "%lu too large for a flat image (at most %lu)",
+			 "no Linux kernel, no Multiboot header in its first %u "
+			 "bytes, and with %lu too large for a flat image (at "
+			 "most %lu)",
 			 MULTIBOOT_SEARCH, load->file.size, FLAT_MAX);
 }
 
 static err_t load_auto(struct load *load)
 {
 	u64 offset, suspect;
+	u32 entry;
 
+	if (load_is_linux(&load->file))
+		return load_linux(load);
 	if (!load_find_multiboot(&load->file, &offset, &suspect))
 		return load_multiboot(load);
+	if (load_find_pvh(&load->file, &entry))
+		return load_pvh(load);
 	if (suspect != ~0ULL || load_is_elf(&load->file) ||
 	    load->file.size > FLAT_MAX)
 		return load_unknown(load, suspect);
@@ -152,7 +180,13 @@ static err_t load_auto(struct load *load)
 
 err_t load_guest(struct vm *vm)
 {
+	static err_t (*const loaders[])(struct load *) = {
+		[LOADER_AUTO] = load_auto,	     [LOADER_FLAT] = load_flat,
+		[LOADER_MULTIBOOT] = load_multiboot, [LOADER_LINUX] = load_linux,
+		[LOADER_PVH] = load_pvh,
+	};
 	struct load load = {.vm = vm, .file.name = vm->config.kernel};
+	err_t err;
 
 	if (!file_find(vm->config.kernel, &load.file)) {
 		load.file.name = vm->config.kernel;
@@ -162,13 +196,8 @@ err_t load_guest(struct vm *vm)
 	}
 	if (!load.file.size)
 		return load_fail(&load, E_FORMAT, "the file is empty");
-	switch (vm->config.loader) {
-	case LOADER_MULTIBOOT:
-		return load_multiboot(&load);
-	case LOADER_FLAT:
-		return load_flat(&load);
-	case LOADER_AUTO:
-		break;
-	}
-	return load_auto(&load);
+	err = acpi_tables(vm, &load.rsdp);
+	if (err)
+		return err;
+	return loaders[vm->config.loader](&load);
 }

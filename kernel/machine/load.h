@@ -12,6 +12,8 @@
 #include "lib/types.h"
 
 struct vm;
+struct vcpu_state;
+struct guest_memory;
 
 /*
  * Guest RAM as PC software expects it: below the place of the extended BIOS
@@ -33,6 +35,7 @@ struct load_range {
 struct load {
 	struct vm *vm;
 	struct file file; /* the kernel */
+	u64 rsdp;	  /* where the ACPI tables begin, 0: none */
 	struct load_range used[LOAD_RANGES];
 	unsigned count;
 };
@@ -43,6 +46,12 @@ err_t load_guest(struct vm *vm);
 /* One kind each; the file is there and not empty. */
 err_t load_flat(struct load *load);
 err_t load_multiboot(struct load *load);
+err_t load_linux(struct load *load);
+err_t load_pvh(struct load *load);
+
+bool load_is_linux(const struct file *file);
+/* PVH's entry address is said in a note; false: there is none. */
+bool load_find_pvh(const struct file *file, u32 *entry);
 
 /* The physical entry address of an ELF file whose segments are now loaded. */
 err_t load_elf(struct load *load, u32 *entry);
@@ -70,11 +79,41 @@ struct load_piece {
 };
 err_t load_piece(struct load *load, const struct load_piece *piece);
 
+/* Usable, and nothing there; something there. */
+bool load_is_free(const struct load *load, u64 address, u64 size);
+bool load_is_used(const struct load *load, u64 address);
+
+/* The range is taken, whatever is there; it must be usable. */
+err_t load_reserve(struct load *load, const char *what, u64 address, u64 size);
+
 /*
  * Finds room that nothing has been loaded to, lowest first: below 1 MiB, then
  * above, or (high) the other way round. E_NOMEM says who wanted it.
  */
 err_t load_place(struct load *load, const char *what, u64 size, u64 align,
 		 bool high, u64 *address);
+
+/* --- load_parts.c: what several kinds tell their kernels */
+
+/* Guest RAM in order, with what lies between and is not to be used. */
+struct load_region {
+	u64 start, size;
+	bool usable;
+};
+#define LOAD_REGIONS 5
+unsigned load_memory_map(const struct guest_memory *memory,
+			 struct load_region region[LOAD_REGIONS]);
+
+/* "FILE words", put on a page of its own. */
+struct load_module {
+	u64 address, size;
+	const char *words;
+};
+err_t load_module(struct load *load, const char *text,
+		  struct load_module *module);
+
+/* 32-bit protected mode, flat, no paging, interrupts off. */
+void load_enter_protected(struct vcpu_state *state, u32 entry, u16 code,
+			  u16 data);
 
 #endif

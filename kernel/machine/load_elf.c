@@ -1,5 +1,5 @@
 /*
- * ELF programs, 32 and 64 bits, as a Multiboot loader takes them: executables
+ * ELF programs, 32 and 64 bits, as Multiboot and PVH take them: executables
  * for x86 whose PT_LOAD segments go to their physical addresses (System V gABI
  * chapters 4 and 5). The program headers of both classes are read into one
  * form; all that follows is common.
@@ -16,6 +16,7 @@
 #define ELF_MACHINE_386	   3
 #define ELF_MACHINE_X86_64 62
 #define ELF_LOAD	   1 /* of a program header */
+#define ELF_NOTE	   4
 
 struct elf_ident {
 	u32 magic;
@@ -173,16 +174,6 @@ static bool find_entry(const struct elf *elf, const struct elf64_program *p,
 	return true;
 }
 
-/* ... unless it is physical already. */
-static bool is_loaded(const struct load *load, u64 address)
-{
-	for (unsigned i = 0; i < load->count; i++)
-		if (address >= load->used[i].start &&
-		    address < load->used[i].end)
-			return true;
-	return false;
-}
-
 static err_t load_segments(struct load *load, const struct elf *elf, u32 *entry)
 {
 	bool found = false;
@@ -208,7 +199,8 @@ static err_t load_segments(struct load *load, const struct elf *elf, u32 *entry)
 	}
 	if (!load->count)
 		return load_fail(load, E_FORMAT, "no segment to be loaded");
-	if (!found && !is_loaded(load, elf->entry))
+	/* ... unless it is physical already. */
+	if (!found && !load_is_used(load, elf->entry))
 		return load_fail(load, E_FORMAT,
 				 "the entry address 0x%lx is in no segment",
 				 elf->entry);
@@ -230,4 +222,69 @@ err_t load_elf(struct load *load, u32 *entry)
 				 "headers are too small (%u bytes each)",
 				 elf.phentsize);
 	return load_segments(load, &elf, entry);
+}
+
+/* --- notes: name and value, each padded to four bytes (gABI chapter 5) */
+
+struct elf_note {
+	u32 namesz, descsz, type;
+};
+
+#define XEN_NAME	"Xen"
+#define XEN_PHYS32_ENTRY 18
+#define NOTES_MAX	64
+
+/* The note at `offset` is the one: its value, of 4 or 8 bytes. */
+static bool is_pvh(const struct file *file, u64 offset,
+		   const struct elf_note *note, u32 *entry)
+{
+	char name[sizeof(XEN_NAME)];
+
+	return note->type == XEN_PHYS32_ENTRY &&
+	       note->namesz == sizeof(name) && note->descsz >= sizeof(*entry) &&
+	       read_file(file, offset + sizeof(*note), name, sizeof(name)) &&
+	       !memcmp(name, XEN_NAME, sizeof(name)) &&
+	       read_file(file, offset + sizeof(*note) + sizeof(name), entry,
+			 sizeof(*entry));
+}
+
+static bool search_notes(const struct file *file, u64 offset, u64 size,
+			 u32 *entry)
+{
+	struct elf_note note;
+
+	for (unsigned i = 0; i < NOTES_MAX; i++) {
+		u64 whole;
+
+		if (size < sizeof(note) ||
+		    !read_file(file, offset, &note, sizeof(note)))
+			return false;
+		if (is_pvh(file, offset, &note, entry))
+			return true;
+		whole = sizeof(note) + ALIGN_UP((u64)note.namesz, 4) +
+			ALIGN_UP((u64)note.descsz, 4);
+		if (whole > size)
+			return false;
+		offset += whole;
+		size -= whole;
+	}
+	return false;
+}
+
+bool load_find_pvh(const struct file *file, u32 *entry)
+{
+	struct elf elf = {0};
+	struct elf_ident ident;
+	struct elf64_program p;
+
+	if (!load_is_elf(file) || !read_file(file, 0, &ident, sizeof(ident)))
+		return false;
+	elf.is64 = ident.class == ELF_CLASS_64;
+	if (!read_header(file, &elf))
+		return false;
+	for (unsigned i = 0; i < elf.phnum; i++)
+		if (read_program(file, &elf, i, &p) && p.type == ELF_NOTE &&
+		    search_notes(file, p.offset, p.filesz, entry))
+			return true;
+	return false;
 }

@@ -66,7 +66,6 @@ struct multiboot_module {
 };
 ASSERT_SIZE(struct multiboot_module, 16);
 
-#define MAP_MAX	    5
 #define LOADER_NAME "Godwit"
 
 enum { GDT_NULL, GDT_CODE, GDT_DATA, GDT_ENTRIES };
@@ -75,7 +74,7 @@ enum { GDT_NULL, GDT_CODE, GDT_DATA, GDT_ENTRIES };
 struct multiboot_block {
 	u64 gdt[GDT_ENTRIES];
 	struct multiboot_info info;
-	struct multiboot_map map[MAP_MAX];
+	struct multiboot_map map[LOAD_REGIONS];
 	struct multiboot_module module[VM_MODULES];
 	char loader_name[sizeof(LOADER_NAME)];
 	char cmdline[VM_TEXT_MAX];
@@ -204,70 +203,23 @@ static err_t load_addresses(struct load *load, const struct multiboot_header *h,
 
 /* --- what the kernel is told (3.3) */
 
-static void add_map(struct multiboot_block *b, u64 base, u64 end, u32 type)
-{
-	struct multiboot_map *map =
-		&b->map[b->info.mmap_length / sizeof(b->map[0])];
-
-	if (base >= end)
-		return;
-	map->size = sizeof(*map) - sizeof(map->size);
-	map->base = base;
-	map->length = end - base;
-	map->type = type;
-	b->info.mmap_length += sizeof(*map);
-}
-
 static void describe_memory(struct multiboot_block *b,
 			    const struct guest_memory *memory)
 {
-	u64 low = memory->low_size;
+	struct load_region region[LOAD_REGIONS];
+	unsigned count = load_memory_map(memory, region);
 
-	b->info.mem_lower = MIN(low, LOW_RAM_END) >> 10;
-	b->info.mem_upper = (MAX(low, HIGH_RAM_START) - HIGH_RAM_START) >> 10;
-	add_map(b, 0, LOW_RAM_END, MAP_AVAILABLE);
-	add_map(b, LOW_RAM_END, HIGH_RAM_START, MAP_RESERVED);
-	add_map(b, HIGH_RAM_START, low, MAP_AVAILABLE);
-	add_map(b, RAM_HOLE_START, RAM_HOLE_END, MAP_RESERVED);
-	add_map(b, RAM_HOLE_END, RAM_HOLE_END + memory->size - low,
-		MAP_AVAILABLE);
-}
-
-/* "FILE words": the file's name is cut off, the words are the string. */
-static const char *split_module(const char *text, char name[VM_TEXT_MAX])
-{
-	size_t n = 0;
-
-	while (text[n] && text[n] != ' ' && text[n] != '\t') {
-		name[n] = text[n];
-		n++;
-	}
-	name[n] = '\0';
-	while (text[n] == ' ' || text[n] == '\t')
-		n++;
-	return text + n;
-}
-
-static err_t load_module(struct load *load, const char *text,
-			 struct multiboot_module *module,
-			 char string[VM_TEXT_MAX])
-{
-	char name[VM_TEXT_MAX];
-	struct file file;
-	u64 address;
-	err_t err;
-
-	copy_string(string, VM_TEXT_MAX, split_module(text, name));
-	if (!file_find(name, &file))
-		return load_fail(load, E_NOTFOUND, "module %s: no such file",
-				 name);
-	/* On a page, asked for (flag 0) or not, and high: they may be large. */
-	err = load_place(load, name, file.size, PAGE_SIZE, true, &address);
-	if (err)
-		return err;
-	module->start = address;
-	module->end = address + file.size;
-	return guest_write(&load->vm->memory, address, file.data, file.size);
+	b->info.mem_lower = MIN(memory->low_size, LOW_RAM_END) >> 10;
+	b->info.mem_upper =
+		(MAX(memory->low_size, HIGH_RAM_START) - HIGH_RAM_START) >> 10;
+	for (unsigned i = 0; i < count; i++)
+		b->map[i] = (struct multiboot_map){
+			.size = sizeof(*b->map) - sizeof(b->map->size),
+			.base = region[i].start,
+			.length = region[i].size,
+			.type = region[i].usable ? MAP_AVAILABLE : MAP_RESERVED,
+		};
+	b->info.mmap_length = count * sizeof(*b->map);
 }
 
 static err_t load_modules(struct load *load, struct multiboot_block *b)
@@ -275,11 +227,14 @@ static err_t load_modules(struct load *load, struct multiboot_block *b)
 	const struct vm_config *config = &load->vm->config;
 
 	for (unsigned i = 0; i < config->modules; i++) {
-		err_t err = load_module(load, config->module[i], &b->module[i],
-					b->string[i]);
+		struct load_module module;
+		err_t err = load_module(load, config->module[i], &module);
 
 		if (err)
 			return err;
+		b->module[i].start = module.address;
+		b->module[i].end = module.address + module.size;
+		copy_string(b->string[i], VM_TEXT_MAX, module.words);
 	}
 	b->info.mods_count = config->modules;
 	return E_OK;
@@ -319,28 +274,18 @@ static err_t load_block(struct load *load, u64 *base)
 
 /* --- the machine at the kernel's first instruction (3.2) */
 
-static void enter_protected_mode(struct vcpu_state *state, u32 entry, u32 base)
+static void enter(struct vcpu_state *state, u32 entry, u32 base)
 {
-	const struct segment data = {GDT_DATA << 3,
-				     SEG_G | SEG_DB | SEG_P | SEG_S | 3,
-				     0xffffffff, 0};
-
-	state->cr0 = CR0_PE | CR0_ET;
-	for (unsigned i = ES; i <= GS; i++)
-		state->seg[i] = data;
-	state->seg[CS].selector = GDT_CODE << 3;
-	state->seg[CS].attr |= 8; /* code */
+	load_enter_protected(state, entry, GDT_CODE << 3, GDT_DATA << 3);
 	state->gdtr.base = AT(base, gdt);
 	state->gdtr.limit = GDT_ENTRIES * 8 - 1;
-	state->idtr.limit = 0; /* an early exception ends the VM at once */
-	state->rip = entry;
 	state->gpr[RAX] = ENTRY_MAGIC;
 	state->gpr[RBX] = AT(base, info);
 }
 
 err_t load_multiboot(struct load *load)
 {
-	struct multiboot_header header;
+	struct multiboot_header header = {0};
 	u64 offset, base;
 	u32 entry = 0;
 	err_t err = read_header(load, &header, &offset);
@@ -357,7 +302,7 @@ err_t load_multiboot(struct load *load)
 		err = load_block(load, &base);
 	if (err)
 		return err;
-	enter_protected_mode(&load->vm->vcpu[0]->state, entry, base);
+	enter(&load->vm->vcpu[0]->state, entry, base);
 	log_info("%s: %s: Multiboot, entry 0x%x, %u modules",
 		 load->vm->config.name, load->file.name, entry,
 		 load->vm->config.modules);

@@ -1,17 +1,23 @@
 #include "machine/pc.h"
 
 #include "lib/string.h"
+#include "machine/chipset.h"
+#include "machine/irq.h"
 #include "machine/lapic.h"
 #include "machine/load.h"
+#include "machine/pci.h"
 #include "machine/ports.h"
 #include "machine/uart.h"
+#include "machine/virtio.h"
 #include "vm/vm.h"
 
 static void pc_destroy(struct vm *vm)
 {
 	for (unsigned i = 0; i < vm->vcpus; i++)
 		vlapic_destroy(vm->vcpu[i]);
+	pci_destroy(vm);
 	uart_destroy(vm);
+	chipset_destroy(vm);
 	memset(&vm->ports, 0, sizeof(vm->ports));
 	memset(&vm->mmio, 0, sizeof(vm->mmio));
 }
@@ -25,6 +31,7 @@ static err_t create_lapics(struct vm *vm)
 			return err;
 		vlapic_reset(vm->vcpu[i]);
 	}
+	vlapic_virtual_wire(vm->vcpu[0]);
 	return bus_add(&vm->mmio, "lapic", LAPIC_ADDRESS, LAPIC_SIZE,
 		       &vlapic_bus_ops, vm);
 }
@@ -35,26 +42,65 @@ static err_t pc_create(struct vm *vm)
 	err_t err = create_lapics(vm);
 
 	if (!err)
+		err = chipset_create(vm);
+	if (!err)
 		err = uart_create(vm);
 	if (!err)
 		err = ports_create(vm);
+	if (!err)
+		err = pci_create(vm);
+	if (!err)
+		err = virtio_rng_create(vm);
+	if (!err)
+		err = virtio_console_create(vm);
+	if (!err)
+		err = virtio_net_create(vm);
 	return err;
-}
-
-/* Nothing here works on its own yet. */
-static bool pc_serve(struct vm *vm)
-{
-	return false;
 }
 
 static void pc_typed(struct vm *vm)
 {
+	if (vm->config.console == CONSOLE_VIRTIO)
+		vm_request_service(vm);
+	spin_lock(&vm->lock);
+	uart_interrupt(vm->uart);
+	spin_unlock(&vm->lock);
+}
+
+/* The chipset's timers are the first processor's to look after. */
+static u64 pc_poll(struct vcpu *vcpu, u64 tsc)
+{
+	u64 next = vlapic_poll(vcpu, tsc);
+
+	return vcpu->id ? next : MIN(next, chipset_poll(vcpu->vm, tsc));
+}
+
+static err_t pc_rdmsr(struct vcpu *vcpu, u32 msr, u64 *value)
+{
+	err_t err = vlapic_rdmsr(vcpu, msr, value);
+
+	return err == E_NOTFOUND ? kvmclock_rdmsr(vcpu, msr, value) : err;
+}
+
+static err_t pc_wrmsr(struct vcpu *vcpu, u32 msr, u64 value)
+{
+	err_t err = vlapic_wrmsr(vcpu, msr, value);
+
+	return err == E_NOTFOUND ? kvmclock_wrmsr(vcpu, msr, value) : err;
 }
 
 void pc_dump(const struct vm *vm)
 {
-	for (unsigned i = 0; i < vm->vcpus; i++)
+	for (unsigned i = 0; i < vm->vcpus; i++) {
 		device_dump(&vlapic_description, i, vm->vcpu[i]->lapic);
+		device_dump(&kvmclock_description, i,
+			    &vm->chipset->kvmclock[i]);
+	}
+	device_dump(&pic_description, 0, &vm->chipset->pic);
+	device_dump(&ioapic_description, 0, &vm->chipset->ioapic);
+	device_dump(&pit_description, 0, &vm->chipset->pit);
+	device_dump(&rtc_description, 0, &vm->chipset->rtc);
+	device_dump(&pm_description, 0, &vm->chipset->pm);
 	device_dump(&uart_description, 0, vm->uart);
 }
 
@@ -62,14 +108,15 @@ const struct machine pc_machine = {
 	.create = pc_create,
 	.destroy = pc_destroy,
 	.load = load_guest,
-	.serve = pc_serve,
+	.serve = pci_serve,
 	.typed = pc_typed,
 	.init = vlapic_init,
-	.irq_pending = vlapic_pending,
-	.irq_taken = vlapic_taken,
-	.poll = vlapic_poll,
+	.irq_pending = irq_pending,
+	.irq_taken = irq_taken,
+	.poll = pc_poll,
 	.cr8_read = vlapic_cr8_read,
 	.cr8_write = vlapic_cr8_write,
-	.rdmsr = vlapic_rdmsr,
-	.wrmsr = vlapic_wrmsr,
+	.tsc_moved = kvmclock_update,
+	.rdmsr = pc_rdmsr,
+	.wrmsr = pc_wrmsr,
 };

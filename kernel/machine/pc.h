@@ -1,7 +1,6 @@
 /*
- * The PC that a guest sees, in its first, small form: local APICs, a UART, the
- * single ports of ports.h, and the loaders. No firmware, no I/O APIC, no PCI
- * yet.
+ * The PC that a guest sees: local APICs, the chipset, a UART, the single ports
+ * of ports.h, PCI with virtio devices, and the loaders. No firmware.
  */
 #ifndef MACHINE_PC_H
 #define MACHINE_PC_H

@@ -1,6 +1,8 @@
 #include "machine/uart.h"
 
 #include "lib/string.h"
+#include "machine/irq.h"
+#include "machine/layout.h"
 #include "mm/heap.h"
 #include "vm/vm.h"
 
@@ -49,7 +51,7 @@ enum {
 #define LSR_DATA    0x01
 #define LSR_OVERRUN 0x02
 #define LSR_BREAK   0x10
-#define LSR_IDLE    0x60 /* THRE, TEMT: sending takes no time */
+#define LSR_IDLE    0x60 /* THRE, TEMT */
 #define LSR_FIFO    0x80
 
 #define MSR_DCTS 0x01
@@ -71,6 +73,7 @@ static const struct device_field fields[] = {
 	DEVICE_FIELD(struct uart, msr, 1, 1),
 	DEVICE_FIELD(struct uart, divisor, 2, 1),
 	DEVICE_FIELD(struct uart, thre_pending, 1, 1),
+	DEVICE_FIELD(struct uart, tx_full, 1, 1),
 	DEVICE_FIELD(struct uart, rx, UART_FIFO, 1),
 	DEVICE_FIELD(struct uart, rx_head, 1, 1),
 	DEVICE_FIELD(struct uart, rx_count, 1, 1),
@@ -105,16 +108,28 @@ static void rx_clear(struct uart *uart)
 	uart->rx_head = uart->rx_count = 0;
 }
 
-/* Takes what has been typed, as far as there is room; looped back: nothing. */
+/* Takes what has been typed for it, as far as there is room. */
 static void rx_fill(struct uart *uart)
 {
-	while (!(uart->mcr & MCR_LOOP) && uart->rx_count < rx_size(uart)) {
+	if ((uart->mcr & MCR_LOOP) || uart->vm->config.console != CONSOLE_UART)
+		return;
+	while (uart->rx_count < rx_size(uart)) {
 		int byte = vm_console_read(uart->vm);
 
 		if (byte < 0)
 			break;
 		rx_push(uart, byte);
 	}
+}
+
+/* --- sending: takes no time while the console has room for a FIFO's bytes */
+
+static void tx_drain(struct uart *uart)
+{
+	if (!uart->tx_full || vm_console_room(uart->vm) < UART_FIFO)
+		return;
+	uart->tx_full = 0;
+	uart->thre_pending = 1;
 }
 
 static u8 read_data(struct uart *uart)
@@ -158,9 +173,15 @@ static u8 cause(struct uart *uart)
 bool uart_irq_level(struct uart *uart)
 {
 	rx_fill(uart);
+	tx_drain(uart);
 	/* Looped back, OUT2's pin is inactive (8.6). */
 	return cause(uart) != IIR_NONE &&
 	       (uart->mcr & (MCR_OUT2 | MCR_LOOP)) == MCR_OUT2;
+}
+
+void uart_interrupt(struct uart *uart)
+{
+	irq_line(uart->vm, GSI_UART, uart_irq_level(uart));
 }
 
 static u8 read_iir(struct uart *uart)
@@ -214,7 +235,7 @@ static u8 read_msr(struct uart *uart)
 
 static u8 read_lsr(struct uart *uart)
 {
-	u8 value = uart->lsr | LSR_IDLE;
+	u8 value = uart->lsr | (uart->tx_full ? 0 : LSR_IDLE);
 
 	if (uart->rx_count)
 		value |= LSR_DATA;
@@ -248,24 +269,36 @@ static void write_lcr(struct uart *uart, u8 value)
 static void write_ier(struct uart *uart, u8 value)
 {
 	/* An empty transmitter interrupts as soon as it is allowed to. */
-	if (value & ~uart->ier & IER_THRE)
+	if ((value & ~uart->ier & IER_THRE) && !uart->tx_full)
 		uart->thre_pending = 1;
 	uart->ier = value & IER_VALID;
 }
 
-/* true: the byte goes out. */
-static bool write_data(struct uart *uart, u8 byte)
+/* Is it the data register that a write to this one reaches, and the line? */
+static bool sends(const struct uart *uart, unsigned reg)
 {
-	uart->thre_pending = 1;
-	if (!(uart->mcr & MCR_LOOP))
-		return true;
-	rx_push(uart, byte);
-	return false;
+	return reg == REG_DATA && !(uart->lcr & LCR_DLAB) &&
+	       !(uart->mcr & MCR_LOOP);
+}
+
+static void write_data(struct uart *uart, char byte)
+{
+	if (uart->mcr & MCR_LOOP) {
+		rx_push(uart, byte);
+	} else {
+		vm_console_write(uart->vm, &byte, 1);
+		uart->tx_full = vm_console_room(uart->vm) < UART_FIFO;
+	}
+	/* Sent at once, but the line goes down for it: an edge. */
+	uart->thre_pending = 0;
+	uart_interrupt(uart);
+	uart->thre_pending = !uart->tx_full;
 }
 
 static u8 read_register(struct uart *uart, unsigned reg)
 {
 	rx_fill(uart);
+	tx_drain(uart);
 	if ((uart->lcr & LCR_DLAB) && reg <= REG_IER)
 		return uart->divisor[reg];
 	switch (reg) {
@@ -288,16 +321,16 @@ static u8 read_register(struct uart *uart, unsigned reg)
 	}
 }
 
-/* true: the byte goes out. */
-static bool write_register(struct uart *uart, unsigned reg, u8 value)
+static void write_register(struct uart *uart, unsigned reg, u8 value)
 {
 	if ((uart->lcr & LCR_DLAB) && reg <= REG_IER) {
 		uart->divisor[reg] = value;
-		return false;
+		return;
 	}
 	switch (reg) {
 	case REG_DATA:
-		return write_data(uart, value);
+		write_data(uart, value);
+		break;
 	case REG_IER:
 		write_ier(uart, value);
 		break;
@@ -313,8 +346,7 @@ static bool write_register(struct uart *uart, unsigned reg, u8 value)
 	case REG_SCR:
 		uart->scr = value;
 		break;
-	}
-	return false; /* LSR and MSR are the factory's to write */
+	} /* LSR and MSR are the factory's to write */
 }
 
 /* --- the bus: wider accesses are several of a byte, as on ISA */
@@ -326,20 +358,23 @@ static u64 port_read(void *device, struct vcpu *vcpu, u64 offset, unsigned size)
 
 	for (unsigned i = 0; i < size; i++)
 		value |= (u64)read_register(uart, offset + i) << (8 * i);
+	uart_interrupt(uart);
 	return value;
 }
 
+/* A guest that writes without asking LSR loses nothing either: it waits. */
 static void port_write(void *device, struct vcpu *vcpu, u64 offset,
 		       unsigned size, u64 value)
 {
 	struct uart *uart = device;
 
-	for (unsigned i = 0; i < size; i++) {
-		char byte = value >> (8 * i);
-
-		if (write_register(uart, offset + i, byte))
-			vm_console_write(uart->vm, &byte, 1);
+	if (sends(uart, offset) && !vm_console_room(uart->vm)) {
+		vcpu_hold(vcpu);
+		return;
 	}
+	for (unsigned i = 0; i < size; i++)
+		write_register(uart, offset + i, value >> (8 * i));
+	uart_interrupt(uart);
 }
 
 static const struct bus_ops ops = {.read = port_read, .write = port_write};

@@ -100,9 +100,19 @@ static struct object *take_object(struct slab *slab)
 	return object;
 }
 
+/*
+ * Filled for QEMU's sake, not for its content: under TCG every store to a page
+ * that still holds code the firmware ran costs microseconds, until all of the
+ * page has been written.
+ */
+static u64 fresh_pages(unsigned order)
+{
+	return page_alloc_zeroed(order);
+}
+
 static struct slab *new_slab(unsigned class)
 {
-	u64 phys = page_alloc(ORDER_4K);
+	u64 phys = fresh_pages(ORDER_4K);
 	unsigned size = class_size[class];
 	struct slab *slab;
 
@@ -143,7 +153,7 @@ void *kmalloc(size_t size)
 		return alloc_small(size);
 	if (size > GIB(1))
 		return NULL;
-	phys = page_alloc(order_for(size));
+	phys = fresh_pages(order_for(size));
 	return phys != 0 ? phys_to_virt(phys) : NULL;
 }
 

@@ -13,6 +13,11 @@ struct net_port_stats {
 	u64 in_frames, in_bytes;   /* from the port into the switch */
 	u64 out_frames, out_bytes; /* to the port */
 	u64 dropped;		   /* the port had no room */
+	/* Of the frames that came in: */
+	u64 refused;  /* no Ethernet frame, or from a group address */
+	u64 filtered; /* for the side it came from, or for no one beyond it */
+	u64 storm;    /* to everybody, and too many of that kind */
+	u64 moves;    /* from an address that was another port's */
 };
 
 struct net_port {
@@ -25,8 +30,12 @@ struct net_port {
 			unsigned count, u32 size);
 	/* After a batch: tell the device, interrupt the guest. May be NULL. */
 	void (*flush)(struct net_port *port);
+	/* Whether the next frames will find room. NULL: always. */
+	bool (*ready)(struct net_port *port);
 	struct net_port_stats stats;
 	bool pending_flush;
+	/* The switch's own: how many frames may still go to everybody. */
+	u64 flood_tokens, flood_time;
 };
 
 #define SWITCH_PORTS 72 /* VMS_MAX and the NICs */
@@ -41,5 +50,21 @@ void switch_input(struct net_port *from, const struct net_piece *piece,
 
 /* At the end of a batch: flushes all ports that were given something. */
 void switch_flush(void);
+
+/*
+ * Whether all ports but this one are ready. A device whose frames can wait
+ * (they are still in the guest's ring) lets them, rather than have them lost.
+ */
+bool switch_ready(const struct net_port *from);
+
+/* For the operator: what is plugged in, and which addresses were heard. */
+struct switch_address {
+	u8 mac[6];
+	const struct net_port *port;
+	u64 age_ns;
+};
+
+const struct net_port *switch_port(unsigned i); /* NULL: no more */
+bool switch_address(unsigned *at, struct switch_address *found);
 
 #endif

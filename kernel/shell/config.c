@@ -16,7 +16,8 @@ struct slice {
 
 struct parser {
 	struct config *out;
-	struct vm_config *vm; /* of the section, NULL in [host] */
+	struct vm_config *vm; /* of the section, NULL in others */
+	struct netdev_options *nic;
 	bool in_section;
 	bool host_seen;
 	unsigned line;
@@ -118,7 +119,7 @@ struct key {
 	const char *name;
 	err_t (*set)(struct parser *p, const struct key *key, struct slice s,
 		     void *field);
-	u16 offset; /* in struct config or struct vm_config */
+	u16 offset; /* in the section's struct */
 	u16 size;   /* of text */
 	u64 low, high;
 	const char *const *words; /* their places are the values */
@@ -188,6 +189,49 @@ static err_t set_number(struct parser *p, const struct key *key, struct slice s,
 	return E_OK;
 }
 
+/* A ring's size. */
+static err_t set_power(struct parser *p, const struct key *key, struct slice s,
+		       void *field)
+{
+	u64 n;
+
+	if (number(s, &n) && (n & (n - 1)))
+		return fail(p, "%s: %.*s is not a power of two (expected 256)",
+			    key->name, SHOWN(s));
+	return set_number(p, key, s, field);
+}
+
+/* 00:02.0, 52:54:00:12:34:56: hexadecimal pairs, as PCI and MACs are shown. */
+static bool is_like(struct slice s, const char *form)
+{
+	size_t n = strlen(form);
+
+	if (s.n != n)
+		return false;
+	for (size_t i = 0; i < n; i++) {
+		char c = s.at[i];
+		bool digit = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f');
+
+		if (form[i] == 'x' ? !digit : c != form[i])
+			return false;
+	}
+	return true;
+}
+
+static err_t set_device(struct parser *p, const struct key *key, struct slice s,
+			void *field)
+{
+	if (!equals(s, "first") && !is_like(s, "xx:xx.x") &&
+	    !is_like(s, "xx:xx:xx:xx:xx:xx"))
+		return fail(
+			p,
+			"%s: \"%.*s\" is no device (expected first, a place "
+			"like 00:02.0, or a MAC address like "
+			"52:54:00:12:34:56, in small letters)",
+			key->name, SHOWN(s));
+	return set_text(p, key, s, field);
+}
+
 /* The words, for an error: "auto, multiboot or flat". */
 static void list_words(const char *const *words, char *text, size_t size)
 {
@@ -230,6 +274,39 @@ static err_t set_flag(struct parser *p, const struct key *key, struct slice s,
 	return err;
 }
 
+static int hex_digit(char c)
+{
+	return c >= '0' && c <= '9'   ? c - '0'
+	       : c >= 'a' && c <= 'f' ? c - 'a' + 10
+	       : c >= 'A' && c <= 'F' ? c - 'A' + 10
+				      : -1;
+}
+
+/* A device's own address: of no group, and not zero. */
+static err_t set_mac(struct parser *p, const struct key *key, struct slice s,
+		     void *field)
+{
+	u8 mac[6], any = 0;
+	bool good = s.n == 17;
+
+	for (unsigned i = 0; good && i < sizeof(mac); i++) {
+		int high = hex_digit(s.at[3 * i]);
+		int low = hex_digit(s.at[3 * i + 1]);
+
+		good = high >= 0 && low >= 0 &&
+		       (i == 5 || s.at[3 * i + 2] == ':');
+		mac[i] = (u32)high << 4 | (u32)low;
+		any |= mac[i];
+	}
+	if (!good || !any || (mac[0] & 1))
+		return fail(p,
+			    "%s: \"%.*s\" is not the address of a device "
+			    "(expected like 02:67:64:01:02:03)",
+			    key->name, SHOWN(s));
+	memcpy(field, mac, sizeof(mac));
+	return E_OK;
+}
+
 static err_t set_module(struct parser *p, const struct key *key, struct slice s,
 			void *field)
 {
@@ -259,26 +336,43 @@ static err_t set_initrd(struct parser *p, const struct key *key, struct slice s,
 
 static const char *const log_words[] = {"debug", "info", "warn", "error", NULL};
 static const char *const idle_words[] = {"wait", "exit", NULL};
-static const char *const loader_words[] = {"auto", "multiboot", "flat", NULL};
+static const char *const json_words[] = {"auto", "no",	 "com1", "com2",
+					 "com3", "com4", NULL};
+static const char *const loader_words[] = {"auto",  "multiboot", "flat",
+					   "linux", "pvh",	 NULL};
+static const char *const reset_words[] = {"restart", "end", NULL};
+static const char *const console_words[] = {"uart", "virtio", NULL};
+static const char *const model_words[] = {"host", "baseline", NULL};
 static const char *const flag_words[] = {"no", "yes", NULL};
 
 _Static_assert(LOG_DEBUG == 0 && LOG_ERROR == 3, "log_words' order");
 _Static_assert(ON_IDLE_WAIT == 0 && ON_IDLE_EXIT == 1, "idle_words' order");
-_Static_assert(LOADER_AUTO == 0 && LOADER_FLAT == 2, "loader_words' order");
+_Static_assert(ON_RESET_END == 1, "reset_words' order");
+_Static_assert(JSON_COM1 == 2 && JSON_COM4 == 5, "json_words' order");
+_Static_assert(MODEL_HOST == 0 && MODEL_BASELINE == 1, "model_words' order");
+_Static_assert(LOADER_AUTO == 0 && LOADER_PVH == 4, "loader_words' order");
+_Static_assert(CONSOLE_UART == 0 && CONSOLE_VIRTIO == 1,
+	       "console_words' order");
 _Static_assert(sizeof(enum log_level) == sizeof(unsigned) &&
 		       sizeof(enum loader_kind) == sizeof(unsigned) &&
+		       sizeof(enum cpu_model) == sizeof(unsigned) &&
 		       sizeof(enum on_idle) == sizeof(unsigned) &&
+		       sizeof(enum on_reset) == sizeof(unsigned) &&
+		       sizeof(enum console_kind) == sizeof(unsigned) &&
+		       sizeof(enum json_line) == sizeof(unsigned) &&
 		       sizeof(int) == sizeof(unsigned),
 	       "set_word and set_number write an unsigned");
 
 #define HOST(member) .offset = offsetof(struct config, member)
 #define VM(member)   .offset = offsetof(struct vm_config, member)
+#define NIC(member)  .offset = offsetof(struct netdev_options, member)
 
 static const struct key host_keys[] = {
 	{"name", set_name, HOST(name), .size = VM_NAME_MAX},
 	{"log", set_word, HOST(log), .words = log_words},
 	{"run", set_text, HOST(run), .size = CONFIG_RUN_MAX},
 	{"on-idle", set_word, HOST(on_idle), .words = idle_words},
+	{"json", set_word, HOST(json), .words = json_words},
 	{NULL},
 };
 
@@ -291,8 +385,30 @@ static const struct key vm_keys[] = {
 	{"module", set_module, .size = VM_TEXT_MAX, .repeats = true},
 	{"cmdline", set_text, VM(cmdline), .size = VM_TEXT_MAX},
 	{"loader", set_word, VM(loader), .words = loader_words},
+	{"cpu-model", set_word, VM(cpu_model), .words = model_words},
+	{"console", set_word, VM(console), .words = console_words},
+	{"net", set_flag, VM(net), .words = flag_words},
+	{"mac", set_mac, VM(mac)},
+	{"mtu", set_number, VM(mtu), .low = CONFIG_MTU_MIN,
+	 .high = CONFIG_MTU_MAX},
 	{"autostart", set_flag, VM(autostart), .words = flag_words},
+	{"populate", set_flag, VM(populate), .words = flag_words},
+	{"on-reset", set_word, VM(on_reset), .words = reset_words},
 	{"cpu", set_number, VM(host_cpu), .high = CONFIG_CPU_MAX},
+	{NULL},
+};
+
+static const struct key nic_keys[] = {
+	{"device", set_device, NIC(device),
+	 .size = sizeof(((struct netdev_options *)0)->device)},
+	{"rx-ring", set_power, NIC(rx_ring), .low = NETDEV_RING_MIN,
+	 .high = NETDEV_RING_MAX},
+	{"tx-ring", set_power, NIC(tx_ring), .low = NETDEV_RING_MIN,
+	 .high = NETDEV_RING_MAX},
+	{"rx-buffers", set_number, NIC(rx_buffers), .low = 4,
+	 .high = NETDEV_RING_MAX},
+	{"frame-max", set_number, NIC(frame_max), .low = 1514,
+	 .high = NETDEV_FRAME_MAX},
 	{NULL},
 };
 
@@ -300,7 +416,7 @@ static err_t unknown_key(struct parser *p, const struct key *keys,
 			 struct slice name)
 {
 	const char *words[ARRAY_LEN(vm_keys) + 1];
-	char list[120];
+	char list[160];
 	unsigned n = 0;
 
 	for (; keys[n].name; n++)
@@ -308,13 +424,18 @@ static err_t unknown_key(struct parser *p, const struct key *keys,
 	words[n] = NULL;
 	list_words(words, list, sizeof(list));
 	return fail(p, "%.*s: no such key in %s (expected %s)", SHOWN(name),
-		    p->vm ? "a VM" : "[host]", list);
+		    p->vm    ? "a VM"
+		    : p->nic ? "a NIC"
+			     : "[host]",
+		    list);
 }
 
 static err_t set_key(struct parser *p, struct slice name, struct slice value)
 {
-	const struct key *keys = p->vm ? vm_keys : host_keys;
-	u8 *base = p->vm ? (u8 *)p->vm : (u8 *)p->out;
+	const struct key *keys = p->vm	  ? vm_keys
+				 : p->nic ? nic_keys
+					  : host_keys;
+	u8 *base = p->vm ? (u8 *)p->vm : p->nic ? (u8 *)p->nic : (u8 *)p->out;
 	unsigned i = 0;
 
 	while (keys[i].name && !equals(name, keys[i].name))
@@ -339,9 +460,11 @@ static err_t end_section(struct parser *p)
 	return E_OK;
 }
 
-static void begin_section(struct parser *p, struct vm_config *vm)
+static void begin_section(struct parser *p, struct vm_config *vm,
+			  struct netdev_options *nic)
 {
 	p->vm = vm;
+	p->nic = nic;
 	p->in_section = true;
 	p->keys_seen = 0;
 	p->section_line = p->line;
@@ -352,7 +475,7 @@ static err_t begin_host(struct parser *p)
 	if (p->host_seen)
 		return fail(p, "[host]: given twice");
 	p->host_seen = true;
-	begin_section(p, NULL);
+	begin_section(p, NULL, NULL);
 	return E_OK;
 }
 
@@ -383,13 +506,49 @@ static err_t begin_vm(struct parser *p, struct slice name)
 	vm->cpus = 1;
 	vm->autostart = true;
 	vm->host_cpu = -1;
-	begin_section(p, vm);
+	vm->mtu = 1500;
+	begin_section(p, vm, NULL);
 	return E_OK;
+}
+
+static err_t begin_nic(struct parser *p, struct slice name)
+{
+	struct config *out = p->out;
+	struct netdev_options *nic = &out->nic[out->nics];
+
+	if (!is_name(name) || name.n >= sizeof(nic->name))
+		return fail(p,
+			    "[nic %.*s]: not a name (expected up to %zu "
+			    "letters, digits and - _ .)",
+			    SHOWN(name), sizeof(nic->name) - 1);
+	for (unsigned i = 0; i < out->nics; i++)
+		if (equals(name, out->nic[i].name))
+			return fail(p, "[nic %.*s]: given twice", SHOWN(name));
+	if (out->nics == NETDEVS_MAX)
+		return fail(p, "[nic %.*s]: too many NICs (at most %u)",
+			    SHOWN(name), NETDEVS_MAX);
+	out->nics++;
+	copy(nic->name, sizeof(nic->name), name);
+	copy_string(nic->device, sizeof(nic->device), "first");
+	begin_section(p, NULL, nic);
+	return E_OK;
+}
+
+/* What follows a section's word, if it is this one. */
+static bool section_name(struct slice inner, const char *word,
+			 struct slice *name)
+{
+	size_t n = strlen(word);
+
+	if (inner.n <= n || memcmp(inner.at, word, n) || !is_blank(inner.at[n]))
+		return false;
+	*name = trim((struct slice){inner.at + n, inner.n - n});
+	return true;
 }
 
 static err_t parse_section(struct parser *p, struct slice s)
 {
-	struct slice inner;
+	struct slice inner, name;
 	err_t err = end_section(p);
 
 	if (err)
@@ -400,10 +559,13 @@ static err_t parse_section(struct parser *p, struct slice s)
 	inner = trim((struct slice){s.at + 1, s.n - 2});
 	if (equals(inner, "host"))
 		return begin_host(p);
-	if (inner.n > 2 && !memcmp(inner.at, "vm", 2) && is_blank(inner.at[2]))
-		return begin_vm(
-			p, trim((struct slice){inner.at + 2, inner.n - 2}));
-	return fail(p, "%.*s: no such section (expected [host] or [vm NAME])",
+	if (section_name(inner, "vm", &name))
+		return begin_vm(p, name);
+	if (section_name(inner, "nic", &name))
+		return begin_nic(p, name);
+	return fail(p,
+		    "%.*s: no such section (expected [host], [nic NAME] or [vm "
+		    "NAME])",
 		    SHOWN(s));
 }
 
@@ -464,6 +626,33 @@ static size_t skip_mark(const char *text, size_t size)
 	return size >= 3 && !memcmp(text, "\xef\xbb\xbf", 3) ? 3 : 0;
 }
 
+static u64 hash(u64 h, const char *text)
+{
+	/* FNV-1a, the terminating zero with it. */
+	do
+		h = (h ^ (u8)*text) * 0x100000001b3;
+	while (*text++);
+	return h;
+}
+
+/* Locally administered; the same at every start, and on no other host. */
+static void choose_macs(struct config *out)
+{
+	for (unsigned i = 0; i < out->vms; i++) {
+		struct vm_config *vm = &out->vm[i];
+		u64 h = hash(hash(0xcbf29ce484222325, out->name), vm->name);
+		bool given = false;
+
+		for (unsigned n = 0; n < sizeof(vm->mac); n++)
+			given |= vm->mac[n];
+		if (given)
+			continue;
+		vm->mac[0] = 0x02;
+		for (unsigned n = 1; n < sizeof(vm->mac); n++)
+			vm->mac[n] = h >> 8 * n;
+	}
+}
+
 err_t config_parse(const char *text, size_t size, struct config *out,
 		   char *error, size_t error_size)
 {
@@ -487,5 +676,6 @@ err_t config_parse(const char *text, size_t size, struct config *out,
 		if (err)
 			return err;
 	}
+	choose_macs(out);
 	return end_section(&p);
 }

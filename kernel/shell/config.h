@@ -7,6 +7,7 @@
  *	log = info		# or debug, warn, error
  *	run = vm list; info	# shell commands at start
  *	on-idle = wait		# or exit: when every autostarted VM has ended
+ *	json = auto		# or no, com1 to com4: the line for programs
  *
  *	[vm hello]
  *	kernel = guests/hello.elf	# the only key a VM must have
@@ -15,9 +16,22 @@
  *	initrd = FILE words		# a module, the first; once
  *	module = FILE words		# may repeat
  *	cmdline = words
+ *	cpu-model = host		# or baseline
  *	loader = auto			# or multiboot, flat
+ *	console = uart			# or virtio: where typing goes
+ *	net = no			# or yes: at the host's switch
+ *	mac = 02:67:64:01:02:03		# left out: from host's and VM's name
+ *	mtu = 1500
  *	autostart = yes			# or no
+ *	on-reset = restart		# or end
  *	cpu = 1				# host CPU; left out: spread
+ *
+ *	[nic lan]			# a network device of the host
+ *	device = first			# or 00:02.0, or its MAC address
+ *	frame-max = 1514		# left out: what the device is made for
+ *	rx-ring = 256
+ *	tx-ring = 256
+ *	rx-buffers = 256		# left out: the ring's size, 8 MiB
  *
  * What is not given is as shown, text is empty, the host is called godwit. The
  * parser touches nothing but its arguments.
@@ -25,6 +39,7 @@
 #ifndef SHELL_CONFIG_H
 #define SHELL_CONFIG_H
 
+#include "drivers/netdev.h"
 #include "lib/error.h"
 #include "lib/log.h"
 #include "lib/types.h"
@@ -33,16 +48,24 @@
 #define CONFIG_RUN_MAX	  512
 #define CONFIG_MEMORY_MAX GIB(512)
 #define CONFIG_CPU_MAX	  255
+#define CONFIG_MTU_MIN	  68	/* RFC 791 */
+#define CONFIG_MTU_MAX	  65517 /* a frame of 64 KiB with its headers */
 
 enum on_idle { ON_IDLE_WAIT, ON_IDLE_EXIT };
+
+/* auto: COM2, if there is one. */
+enum json_line { JSON_AUTO, JSON_NO, JSON_COM1, JSON_COM4 = JSON_COM1 + 3 };
 
 struct config {
 	char name[VM_NAME_MAX];
 	enum log_level log;
 	char run[CONFIG_RUN_MAX];
 	enum on_idle on_idle;
+	enum json_line json;
 	struct vm_config vm[VMS_MAX];
 	unsigned vms;
+	struct netdev_options nic[NETDEVS_MAX];
+	unsigned nics;
 };
 
 /*

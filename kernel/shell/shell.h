@@ -13,20 +13,17 @@ struct config;
 extern struct config config;
 
 /* script: commands separated by ';', NULL for none; it must stay. */
-void shell_init(const char *host_name, const char *script);
+struct serial;
+void shell_init(struct serial *line, const char *host_name, const char *script);
 
 /* The first CPU's turn: reads keys, goes on with the script. */
 void shell_poll(void);
 
-/* Is a script still running? */
-bool shell_scripted(void);
+/* Is a script still running, or a `wait` going on? */
+bool shell_busy(void);
 
-/* commands.c: runs one line; prints the answer. */
-void command_run(char *line);
-
-/* For `wait` in a script: true until what it waits for has happened. */
-bool command_waiting(void);
-u64 command_wake(void); /* the TSC by which to look again, ~0: none */
+/* The TSC by which to look again, 0: now, ~0: an interrupt will say. */
+u64 shell_wake(void);
 
 /* For `vm console`: keys go to this VM from now on. */
 struct vm;

@@ -10,7 +10,32 @@
  * NMI would find no stack. Interrupts are enabled for VMRUN itself, or they
  * would not end the guest's run (15.21.1). The NOP takes STI's shadow, which
  * the guest would inherit otherwise.
+ *
+ * svm_quick() is asked before anything else is exchanged: what it can answer by
+ * itself goes straight back into the guest.
  */
+	.macro	each_register do
+	\do	%rcx, 1*8
+	\do	%rdx, 2*8
+	\do	%rbx, 3*8
+	\do	%rbp, 5*8
+	\do	%rsi, 6*8
+	\do	%r8, 8*8
+	\do	%r9, 9*8
+	\do	%r10, 10*8
+	\do	%r11, 11*8
+	\do	%r12, 12*8
+	\do	%r13, 13*8
+	\do	%r14, 14*8
+	\do	%r15, 15*8
+	.endm
+	.macro	load register, slot
+	mov	\slot(%rdi), \register
+	.endm
+	.macro	store register, slot
+	mov	\register, \slot(%rax)
+	.endm
+
 	.text
 	.globl	svm_switch
 	.type	svm_switch, @function
@@ -21,25 +46,15 @@ svm_switch:
 	push	%r13
 	push	%r14
 	push	%r15
-	push	%rdx
-	push	%rdi			/* vcpu, and its gpr[] */
-	mov	%rsi, %rax
-	mov	1*8(%rdi), %rcx
-	mov	2*8(%rdi), %rdx
-	mov	3*8(%rdi), %rbx
-	mov	5*8(%rdi), %rbp
-	mov	6*8(%rdi), %rsi
-	mov	8*8(%rdi), %r8
-	mov	9*8(%rdi), %r9
-	mov	10*8(%rdi), %r10
-	mov	11*8(%rdi), %r11
-	mov	12*8(%rdi), %r12
-	mov	13*8(%rdi), %r13
-	mov	14*8(%rdi), %r14
-	mov	15*8(%rdi), %r15
-	mov	7*8(%rdi), %rdi
+	push	%rdx			/* 16(%rsp): the host's VMCB */
+	push	%rsi			/* 8(%rsp): the guest's */
+	push	%rdi			/* (%rsp): vcpu, and its gpr[] */
 	clgi
+	mov	%rsi, %rax
 	vmload	%rax
+again:
+	each_register load
+	mov	7*8(%rdi), %rdi
 	sti
 	nop
 	vmrun	%rax
@@ -51,33 +66,27 @@ svm_switch:
 	.pushsection .extable, "a"
 	.quad	1b, 1b
 	.popsection
-	vmsave	%rax
+	mov	(%rsp), %rax
+	each_register store
+	mov	%rdi, 7*8(%rax)
+	mov	%rax, %rdi
+	call	svm_quick
+	test	%al, %al
+	mov	(%rsp), %rdi
 	mov	8(%rsp), %rax
+	jnz	again
+
+	vmsave	%rax
+	mov	16(%rsp), %rax
 	vmload	%rax
 	stgi
-	pop	%rax
-	mov	%rcx, 1*8(%rax)
-	mov	%rdx, 2*8(%rax)
-	mov	%rbx, 3*8(%rax)
-	mov	%rbp, 5*8(%rax)
-	mov	%rsi, 6*8(%rax)
-	mov	%rdi, 7*8(%rax)
-	mov	%r8, 8*8(%rax)
-	mov	%r9, 9*8(%rax)
-	mov	%r10, 10*8(%rax)
-	mov	%r11, 11*8(%rax)
-	mov	%r12, 12*8(%rax)
-	mov	%r13, 13*8(%rax)
-	mov	%r14, 14*8(%rax)
-	mov	%r15, 15*8(%rax)
-	add	$8, %rsp
+	add	$3*8, %rsp
 	pop	%r15
 	pop	%r14
 	pop	%r13
 	pop	%r12
 	pop	%rbx
 	pop	%rbp
-	mov	%rax, %rdi
 	jmp	svm_exited
 	.size	svm_switch, . - svm_switch
 

@@ -120,6 +120,9 @@ void svm_after_exit(struct vcpu *vcpu)
 		vcpu->state.nmi_blocked = false;
 		svm->after &= ~AFTER_IRET;
 	}
+	/* An offer that a shadow was in the way of, and the shadow is over. */
+	if (svm->retry_at != ~0ULL && !vcpu->state.shadow)
+		vcpu_request(vcpu, REQUEST_INTERRUPT);
 	if (!(svm->after & AFTER_IRQ))
 		return;
 	if (!(vmcb->int_ctl & V_IRQ)) {

@@ -5,6 +5,7 @@
  *	svm.c     the engine's table: processors and vCPUs on, off and entered
  *	enter.c   the round trip through it
  *	entry.S   the world switch
+ *	quick.c   the few exits that are answered without it
  *	state.c   canonical state to VMCB and back
  *	exit.c    the hardware's exits in neutral words
  *	events.c  interrupts, exceptions and NMIs into the guest
@@ -77,6 +78,11 @@ void svm_come_back(struct svm_vcpu *svm);
  */
 void svm_switch(struct vcpu *vcpu, u64 vmcb_phys, u64 host_vmcb_phys);
 void svm_exited(struct vcpu *vcpu);
+
+/*
+ * Asked by svm_switch() at each exit. True: answered, back into the guest.
+ */
+bool svm_quick(struct vcpu *vcpu);
 
 /* --- enter.c */
 

@@ -76,7 +76,7 @@ static unsigned elements_now(const struct string_op *op, u64 offset, u64 linear,
 			     bool stepping)
 {
 	u64 in_page = linear & PAGE_MASK, room;
-	unsigned size = op->io.size;
+	unsigned size = MAX(op->io.size, 1); /* by the hardware's word */
 
 	if (op->step > 0)
 		room = (PAGE_SIZE - in_page) / size;
@@ -114,8 +114,9 @@ static err_t string_span(struct vcpu *vcpu, const struct string_op *op,
 	return E_OK;
 }
 
+/* done: how many a device has taken. */
 static err_t string_out(struct vcpu *vcpu, const struct string_op *op,
-			u64 linear, unsigned count,
+			u64 linear, unsigned count, unsigned *done,
 			struct exit_exception *fault)
 {
 	unsigned size = op->io.size;
@@ -132,14 +133,17 @@ static err_t string_out(struct vcpu *vcpu, const struct string_op *op,
 		spin_lock(&vcpu->vm->lock);
 		range->ops->write_bytes(range->device, vcpu, data, count);
 		spin_unlock(&vcpu->vm->lock);
+		*done = vcpu->held ? 0 : count;
 		return E_OK;
 	}
-	for (unsigned i = 0; i < count; i++) {
-		unsigned at = op->step > 0 ? i : count - 1 - i;
+	for (*done = 0; *done < count; ++*done) {
+		unsigned at = op->step > 0 ? *done : count - 1 - *done;
 		u64 value = 0;
 
 		memcpy(&value, data + at * size, size);
 		port_out(vcpu, op->io.port, size, value);
+		if (vcpu->held)
+			break;
 	}
 	return E_OK;
 }
@@ -181,12 +185,19 @@ static void advance(struct vcpu *vcpu, const struct string_op *op,
 		set_gpr(vcpu, RCX, op->addr_size, gpr[RCX] - count);
 }
 
+/* What a device could not take; meanwhile others have their turns. */
+static enum next_step come_again(struct vcpu *vcpu)
+{
+	vcpu->held = false;
+	return NEXT_LEAVE;
+}
+
 static enum next_step string_io(struct vcpu *vcpu, struct vm_exit *exit)
 {
 	struct exit_exception fault;
 	struct string_op op;
 	struct insn insn;
-	unsigned count;
+	unsigned count, done;
 	u64 linear;
 	err_t err;
 
@@ -201,15 +212,19 @@ static enum next_step string_io(struct vcpu *vcpu, struct vm_exit *exit)
 		return NEXT_SKIP;
 	}
 	err = string_span(vcpu, &op, &linear, &count, &fault);
+	done = count;
 	if (!err)
 		err = op.io.in ? string_in(vcpu, &op, linear, count, &fault)
-			       : string_out(vcpu, &op, linear, count, &fault);
+			       : string_out(vcpu, &op, linear, count, &done,
+					    &fault);
 	if (err) {
 		vcpu_inject_fault(vcpu, &fault);
 		return NEXT_ENTER;
 	}
-	advance(vcpu, &op, count);
-	if (count == op.count)
+	advance(vcpu, &op, done);
+	if (unlikely(vcpu->held))
+		return come_again(vcpu);
+	if (done == op.count)
 		return NEXT_SKIP;
 	if (vcpu->state.rflags & RFLAGS_TF)
 		vcpu_single_step(vcpu);
@@ -226,5 +241,5 @@ enum next_step handle_io(struct vcpu *vcpu, struct vm_exit *exit)
 		set_gpr(vcpu, RAX, io->size, port_in(vcpu, io->port, io->size));
 	else
 		port_out(vcpu, io->port, io->size, vcpu->state.gpr[RAX]);
-	return NEXT_SKIP;
+	return unlikely(vcpu->held) ? come_again(vcpu) : NEXT_SKIP;
 }

@@ -1,7 +1,8 @@
 /*
- * Second-level faults. On RAM: a right was taken away, to see the write; it is
- * counted and given back. Elsewhere: a device's memory, or nothing at all; the
- * instruction is fetched, decoded and done here, one element at a time.
+ * Second-level faults. On RAM: the guest's first step there, or a right was
+ * taken away to see the write; that is counted and given back. Elsewhere: a
+ * device's memory, or nothing at all; the instruction is fetched, decoded and
+ * done here, one element at a time.
  */
 #include "cpu/regs.h"
 #include "vm/decode_mmio.h"
@@ -12,12 +13,19 @@ static enum next_step ram_fault(struct vcpu *vcpu, u64 gpa)
 {
 	struct vm *vm = vcpu->vm;
 	u64 page = gpa & ~PAGE_MASK;
+	struct slpt_leaf leaf;
+	err_t err;
 
 	spin_lock(&vm->tables_lock);
-	vm->write_faults++;
-	if (slpt_protect(&vm->slpt, page, PAGE_SIZE, SLPT_RWX))
-		vm_crash(vm, "no memory to unprotect GPA %lx", page);
+	if (!slpt_lookup(&vm->slpt, gpa, &leaf)) {
+		err = vm_map_chunk(vm, gpa);
+	} else {
+		vm->write_faults++;
+		err = slpt_protect(&vm->slpt, page, PAGE_SIZE, SLPT_RWX);
+	}
 	spin_unlock(&vm->tables_lock);
+	if (err)
+		vm_crash(vm, "no memory for the tables of GPA %lx", page);
 	return NEXT_ENTER;
 }
 

@@ -30,7 +30,8 @@ handle_rare_cpuid(struct vcpu *vcpu)
 
 static enum next_step handle_cpuid(struct vcpu *vcpu, struct vm_exit *exit)
 {
-	const struct cpuid_result *r = model_cpuid_fixed(vcpu->state.gpr[RAX]);
+	const struct cpuid_result *r = model_cpuid_fixed(
+		vcpu->vm->model, vcpu->state.gpr[RAX]);
 
 	if (unlikely(!r))
 		return handle_rare_cpuid(vcpu);
@@ -61,9 +62,8 @@ static enum next_step handle_hypercall(struct vcpu *vcpu, struct vm_exit *exit)
 {
 	i64 answer = from_user(vcpu) ? HYPERCALL_FORBIDDEN : HYPERCALL_UNKNOWN;
 
-	vcpu->state.gpr[RAX] = vcpu->state.seg[CS].attr & SEG_L
-				       ? (u64)answer
-				       : (u32)answer;
+	vcpu->state.gpr[RAX] =
+		vcpu->state.seg[CS].attr & SEG_L ? (u64)answer : (u32)answer;
 	return NEXT_SKIP;
 }
 

@@ -12,12 +12,13 @@
 	 CR0_AM | CR0_NW | CR0_CD | CR0_PG)
 
 /*
- * PAE paging loads its four pointers at once (SDM vol. 3A 4.4.1): those that are
- * present must have no reserved bit. E_INVALID: #GP, and nothing has changed.
+ * PAE paging loads its four pointers at once (SDM vol. 3A 4.4.1): those that
+ * are present must have no reserved bit. E_INVALID: #GP, and nothing has
+ * changed.
  */
 static err_t load_pdptes(struct vcpu *vcpu, u64 cr0, u64 cr3, u64 cr4)
 {
-	const u64 reserved = 0x1e6 | ~(BIT(model_limits.phys_bits) - 1);
+	const u64 reserved = 0x1e6 | ~(BIT(vcpu->vm->model->limits.phys_bits) - 1);
 	struct vcpu_state *s = &vcpu->state;
 	u64 pdpte[4];
 
@@ -78,7 +79,7 @@ static err_t write_guest_cr3(struct vcpu *vcpu, u64 value)
 {
 	struct vcpu_state *s = &vcpu->state;
 
-	if ((s->efer & EFER_LMA) && value >> model_limits.phys_bits)
+	if ((s->efer & EFER_LMA) && value >> vcpu->vm->model->limits.phys_bits)
 		return E_INVALID;
 	if (!(s->efer & EFER_LMA))
 		value = (u32)value;
@@ -94,7 +95,7 @@ static err_t write_guest_cr4(struct vcpu *vcpu, u64 value)
 	struct vcpu_state *s = &vcpu->state;
 	u64 changed = value ^ s->cr4;
 
-	if (value & ~model_limits.cr4_allowed)
+	if (value & ~vcpu->vm->model->limits.cr4_allowed)
 		return E_INVALID;
 	if ((s->efer & EFER_LMA) && !(value & CR4_PAE))
 		return E_INVALID;
@@ -295,7 +296,7 @@ enum next_step handle_xsetbv(struct vcpu *vcpu, struct vm_exit *exit)
 		return NEXT_ENTER;
 	}
 	if (state_cpl(s) != 0 || (u32)s->gpr[RCX] != 0 || !(value & 1) ||
-	    (value & ~model_limits.xcr0_allowed) || (value & 6) == 4) {
+	    (value & ~vcpu->vm->model->limits.xcr0_allowed) || (value & 6) == 4) {
 		vcpu_inject_gp(vcpu);
 		return NEXT_ENTER;
 	}

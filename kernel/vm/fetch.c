@@ -5,6 +5,7 @@
 #include "cpu/regs.h"
 #include "lib/string.h"
 #include "vm/decode.h"
+#include "vm/fetch.h"
 #include "vm/vm.h"
 #include "vm/walk.h"
 
@@ -56,41 +57,15 @@ enum decode_mode decode_mode_of(enum cpu_mode mode)
 	return mode == MODE_32 ? DECODE_32 : DECODE_16;
 }
 
-/*
- * The plain forms of what engines intercept most, without a prefix: exact, and
- * most of what a guest executes.
- */
-static unsigned plain_length(const u8 *b)
-{
-	if (likely(b[0] == 0x0f && b[1] == 0xa2)) /* CPUID */
-		return 2;
-	if (b[0] == 0xf4) /* HLT */
-		return 1;
-	if (b[0] != 0x0f)
-		return 0;
-	if ((b[1] & 0xfc) == 0x30) /* MSRs, TSC, PMC */
-		return 2;
-	return b[1] == 0x01 && b[2] >= 0xc0 ? 3 : 0; /* VMMCALL, XSETBV ... */
-}
-
-/*
- * Walking four levels for each exit would cost more than the rest of it. So the
- * last walk is remembered with the entries it went through; when CR3 and all
- * four entries are what they were, a new walk would end at the same place. Only
- * for 64-bit code and 4 KiB pages; CR0 and EFER clear it (they exit).
- */
+/* The bytes at RIP by the cache, NULL when it does not know. */
 static const u8 *cached_code(const struct vcpu *vcpu)
 {
-	const struct code_cache *c = &vcpu->code;
 	const struct vcpu_state *s = &vcpu->state;
 
 	if (!(vcpu->valid & (STATE_FETCH | STATE_SEGMENTS)) ||
-	    s->rip >> PAGE_SHIFT != c->page || s->cr3 != c->cr3 ||
-	    !(s->seg[CS].attr & SEG_L) || *c->at[0] != c->entry[0] ||
-	    *c->at[1] != c->entry[1] || *c->at[2] != c->entry[2] ||
-	    *c->at[3] != c->entry[3])
+	    !(s->seg[CS].attr & SEG_L))
 		return NULL;
-	return c->host + (s->rip & PAGE_MASK);
+	return code_cached(&vcpu->code, s->rip, s->cr3);
 }
 
 /* Fills the cache for the page at RIP; leaves it empty where it cannot. */
@@ -132,11 +107,7 @@ static unsigned __attribute__((noinline)) slow_length(struct vcpu *vcpu)
 unsigned fetch_length(struct vcpu *vcpu)
 {
 	const u8 *at = cached_code(vcpu);
-	unsigned length;
+	unsigned length = at ? plain_length(at) : 0;
 
-	/* Not at a page's end, where the next bytes are elsewhere. */
-	if (unlikely(!at || (vcpu->state.rip & PAGE_MASK) > PAGE_SIZE - 3))
-		return slow_length(vcpu);
-	length = plain_length(at);
 	return likely(length) ? length : slow_length(vcpu);
 }

@@ -33,7 +33,10 @@ struct machine {
 	 */
 	bool (*serve)(struct vm *vm);
 
-	/* On the first CPU: the operator has typed for the VM's console. */
+	/*
+	 * On the first CPU: the operator has typed for the VM's console, or
+	 * there is room again for what it writes (vm_console_room()).
+	 */
 	void (*typed)(struct vm *vm);
 
 	/* INIT: the local APIC as after a reset, but for its mode and ID. */
@@ -43,7 +46,10 @@ struct machine {
 	u64 (*cr8_read)(struct vcpu *vcpu);
 	void (*cr8_write)(struct vcpu *vcpu, u64 value);
 
-	/* APIC_BASE, TSC_DEADLINE, x2APIC 0x800-0x8ff: E_INVALID gives #GP,
+	/* The guest has written its TSC. */
+	void (*tsc_moved)(struct vcpu *vcpu);
+
+	/* KVM's clock, APIC_BASE, TSC_DEADLINE, x2APIC 0x800-0x8ff: E_INVALID gives #GP,
 	 * E_NOTFOUND: not one of its own. */
 	err_t (*rdmsr)(struct vcpu *vcpu, u32 msr, u64 *value);
 	err_t (*wrmsr)(struct vcpu *vcpu, u32 msr, u64 value);

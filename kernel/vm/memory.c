@@ -21,7 +21,8 @@ static void free_chunks(struct guest_memory *mem)
 
 		if (!mem->chunks[i])
 			break;
-		phys = virt_to_phys(mem->chunks[i]);
+		phys = virt_to_phys(
+			(void *)(mem->chunks[i] & ~CHUNK_UNTOUCHED));
 		order = page_block_order(phys);
 		page_free(phys, order);
 		i += 1u << (order - ORDER_2M);
@@ -34,16 +35,17 @@ static err_t alloc_chunks(struct guest_memory *mem)
 
 	for (unsigned i = 0; i < mem->count;) {
 		unsigned order = block_order((u64)i << CHUNK_SHIFT, left);
-		u64 phys = page_alloc_zeroed(order);
+		u64 phys = page_alloc(order);
 
 		if (!phys && order > ORDER_2M) {
 			order = ORDER_2M;
-			phys = page_alloc_zeroed(order);
+			phys = page_alloc(order);
 		}
 		if (!phys)
 			return E_NOMEM;
 		for (unsigned n = 1u << (order - ORDER_2M); n--; i++) {
-			mem->chunks[i] = phys_to_virt(phys);
+			mem->chunks[i] =
+				(u64)phys_to_virt(phys) | CHUNK_UNTOUCHED;
 			phys += CHUNK_SIZE;
 			left -= MIN(left, CHUNK_SIZE);
 		}
@@ -79,14 +81,34 @@ void guest_memory_free(struct guest_memory *mem)
 	memset(mem, 0, sizeof(*mem));
 }
 
+/* What it fills in is no part of what a reader sees as the guest's memory. */
+u64 guest_touch(const struct guest_memory *memory, u64 chunk)
+{
+	struct guest_memory *mem = (struct guest_memory *)memory;
+	u64 at;
+
+	spin_lock(&mem->first_touch);
+	at = mem->chunks[chunk];
+	if (at & CHUNK_UNTOUCHED) {
+		at &= ~CHUNK_UNTOUCHED;
+		memset((void *)at, 0, CHUNK_SIZE);
+		mem->touched++;
+		__atomic_store_n(&mem->chunks[chunk], at, __ATOMIC_RELEASE);
+	}
+	spin_unlock(&mem->first_touch);
+	return at;
+}
+
+/* RAM is in two pieces, so both ends in the same one will do. */
 bool guest_is_ram(const struct guest_memory *mem, u64 gpa, u64 n)
 {
-	u64 left = 0;
+	u64 last = gpa + n - 1;
 
-	for (u64 done = 0; done < n; done += left)
-		if (gpa + done < gpa || !guest_ram(mem, gpa + done, &left))
-			return false;
-	return true;
+	if (!n)
+		return true;
+	return last >= gpa && guest_ram_offset(mem, gpa) != ~0ULL &&
+	       guest_ram_offset(mem, last) != ~0ULL &&
+	       (gpa < mem->low_size) == (last < mem->low_size);
 }
 
 err_t guest_read(const struct guest_memory *mem, u64 gpa, void *dst, u64 n)

@@ -4,12 +4,15 @@
  * copied once, the copy is checked, the copy is used.
  *
  * Guest RAM starts at 0. What does not fit below the device hole at 3 GiB goes
- * on at 4 GiB. It is held in 2 MiB chunks; the last one may be partly used.
+ * on at 4 GiB. It is held in 2 MiB chunks; the last one may be partly used. A
+ * chunk is zeroed when it is first reached, by the guest or for it: a start
+ * costs the same whatever the guest's size.
  */
 #ifndef VM_MEMORY_H
 #define VM_MEMORY_H
 
 #include "lib/error.h"
+#include "lib/spinlock.h"
 #include "lib/types.h"
 
 #define RAM_HOLE_START GIB(3)
@@ -17,37 +20,60 @@
 #define CHUNK_SHIFT    21
 #define CHUNK_SIZE     MIB(2)
 
+/* In a chunk's address: nobody has been there, it holds what it held before. */
+#define CHUNK_UNTOUCHED BIT(0)
+
 struct guest_memory {
 	u64 size;     /* bytes of RAM, a multiple of 4 KiB */
 	u64 low_size; /* of it below the hole */
-	u8 **chunks;  /* where each 2 MiB of RAM is */
+	u64 *chunks;  /* atomic: address of each 2 MiB of RAM, or-ed with that */
 	unsigned count;
+	unsigned touched;	     /* chunks */
+	struct spinlock first_touch; /* whoever comes first zeroes */
 };
 
-/* Allocates and zeroes; largest possible host blocks, naturally aligned. */
+/* Allocates; largest possible host blocks, naturally aligned. */
 err_t guest_memory_init(struct guest_memory *mem, u64 size);
 void guest_memory_free(struct guest_memory *mem);
 
-/* The RAM byte at gpa, and in *left how many follow in its chunk; or NULL. */
-static inline u8 *guest_ram(const struct guest_memory *mem, u64 gpa, u64 *left)
+/* Where in all RAM the byte at gpa is; ~0: no RAM. */
+static inline u64 guest_ram_offset(const struct guest_memory *mem, u64 gpa)
 {
 	u64 offset = gpa;
 
 	if (unlikely(gpa >= mem->low_size)) {
 		if (gpa < RAM_HOLE_END)
-			return NULL;
+			return ~0ULL;
 		offset = gpa - RAM_HOLE_END + mem->low_size;
 		if (offset >= mem->size)
-			return NULL;
+			return ~0ULL;
 	}
+	return offset;
+}
+
+/* Zeroes the chunk unless somebody else has; its address. */
+u64 guest_touch(const struct guest_memory *mem, u64 chunk);
+
+/* The RAM byte at gpa, and in *left how many follow in its chunk; or NULL. */
+static inline u8 *guest_ram(const struct guest_memory *mem, u64 gpa, u64 *left)
+{
+	u64 offset = guest_ram_offset(mem, gpa), chunk;
+
+	if (unlikely(offset == ~0ULL))
+		return NULL;
 	*left = MIN(CHUNK_SIZE - (gpa & (CHUNK_SIZE - 1)), mem->size - offset);
-	return mem->chunks[offset >> CHUNK_SHIFT] + (offset & (CHUNK_SIZE - 1));
+	chunk = __atomic_load_n(&mem->chunks[offset >> CHUNK_SHIFT],
+				__ATOMIC_ACQUIRE);
+	if (unlikely(chunk & CHUNK_UNTOUCHED))
+		chunk = guest_touch(mem, offset >> CHUNK_SHIFT);
+	return (u8 *)chunk + (offset & (CHUNK_SIZE - 1));
 }
 
 /* All or nothing: E_RANGE when any byte is not RAM. */
 err_t guest_read(const struct guest_memory *mem, u64 gpa, void *dst, u64 n);
 err_t guest_write(struct guest_memory *mem, u64 gpa, const void *src, u64 n);
 err_t guest_fill(struct guest_memory *mem, u64 gpa, u8 byte, u64 n);
+/* Touches nothing. */
 bool guest_is_ram(const struct guest_memory *mem, u64 gpa, u64 n);
 
 #endif

@@ -1,97 +1,16 @@
-/*
- * CPUID: which of the host's feature bits a guest sees, and what we add. A bit
- * that is not named here is hidden: new hardware never leaks through.
- */
+/* CPUID: the tables made from the host's, and what depends on the vCPU. */
 #include "vm/model.h"
 
 #include "cpu/features.h"
 #include "cpu/msr.h"
 #include "cpu/regs.h"
+#include "lib/log.h"
+#include "lib/printf.h"
 #include "lib/string.h"
+#include "vm/model_tables.h"
 #include "vm/vm.h"
 
-#define MAX_LEAF	  0xd
-#define MAX_EXTENDED_LEAF 0x80000008
-#define HYPERVISOR_LEAF	  0x40000000
-
-struct state_limits model_limits;
-
-/* Kept where the host has them: named by SDM vol. 2A CPUID, APM vol. 3 E. */
-#define LEAF1_ECX                                                              \
-	(BIT(0) /* SSE3 */ | BIT(1) /* PCLMULQDQ */ | BIT(9) /* SSSE3 */ |     \
-	 BIT(12) /* FMA */ | BIT(13) /* CMPXCHG16B */ | BIT(19) /* SSE4.1 */ | \
-	 BIT(20) /* SSE4.2 */ | BIT(22) /* MOVBE */ | BIT(23) /* POPCNT */ |   \
-	 BIT(25) /* AES */ | BIT(26) /* XSAVE */ | BIT(28) /* AVX */ |         \
-	 BIT(29) /* F16C */ | BIT(30) /* RDRAND */)
-#define LEAF1_EDX                                                          \
-	(BIT(0) /* FPU */ | BIT(1) /* VME */ | BIT(2) /* DE */ |           \
-	 BIT(3) /* PSE */ | BIT(4) /* TSC */ | BIT(5) /* MSR */ |          \
-	 BIT(6) /* PAE */ | BIT(7) /* MCE */ | BIT(8) /* CX8 */ |          \
-	 BIT(9) /* APIC */ | BIT(11) /* SEP */ | BIT(13) /* PGE */ |       \
-	 BIT(14) /* MCA */ | BIT(15) /* CMOV */ | BIT(16) /* PAT */ |      \
-	 BIT(17) /* PSE36 */ | BIT(19) /* CLFLUSH */ | BIT(23) /* MMX */ | \
-	 BIT(24) /* FXSR */ | BIT(25) /* SSE */ | BIT(26) /* SSE2 */)
-#define LEAF7_EBX                                                        \
-	(BIT(0) /* FSGSBASE */ | BIT(3) /* BMI1 */ | BIT(5) /* AVX2 */ | \
-	 BIT(7) /* SMEP */ | BIT(8) /* BMI2 */ | BIT(9) /* ERMS */ |     \
-	 BIT(18) /* RDSEED */ | BIT(19) /* ADX */ | BIT(20) /* SMAP */ | \
-	 BIT(23) /* CLFLUSHOPT */ | BIT(29) /* SHA */)
-#define LEAF7_ECX  (BIT(2) /* UMIP */)
-#define LEAFD_XCR0 7u /* x87, SSE, AVX: what the baseline carries */
-#define EXT1_ECX                                                     \
-	(BIT(0) /* LAHF */ | BIT(4) /* CR8 */ | BIT(5) /* LZCNT */ | \
-	 BIT(6) /* SSE4A */ | BIT(7) /* misaligned SSE */ |          \
-	 BIT(8) /* PREFETCHW */)
-#define EXT1_EDX                                                            \
-	(LEAF1_EDX | BIT(20) /* NX */ | BIT(22) /* MMXEXT */ |              \
-	 BIT(26) /* 1G pages */ | BIT(27) /* RDTSCP */ | BIT(29) /* LM */ | \
-	 BIT(11) /* SYSCALL */)
-
-/* One leaf: host & keep | set. Leaves without a row answer zero. */
-struct leaf_rule {
-	u32 leaf, subleaf;
-	struct cpuid_result keep, set;
-};
-
-#define ALL 0xffffffffu
-
-static const struct leaf_rule rules[] = {
-	{0, 0, {0, ALL, ALL, ALL}, {MAX_LEAF, 0, 0, 0}},
-	{1,
-	 0,
-	 {ALL, 0x0000ff00 /* CLFLUSH size */, LEAF1_ECX, LEAF1_EDX},
-	 {0, 0,
-	  BIT(21) /* x2APIC */ | BIT(24) /* TSC deadline */ |
-		  BIT(31) /* hypervisor */,
-	  BIT(9)}},
-	{6, 0, {0, 0, 0, 0}, {BIT(2) /* APIC timer always runs */, 0, 0, 0}},
-	{7, 0, {0, LEAF7_EBX, LEAF7_ECX, 0}, {0, 0, 0, 0}},
-	{0xd, 0, {LEAFD_XCR0, 0, 0, 0}, {0, 0, 0, 0}},
-	{0xd,
-	 1,
-	 {BIT(0) /* XSAVEOPT */ | BIT(2) /* XGETBV 1 */, 0, 0, 0},
-	 {0, 0, 0, 0}},
-	{0xd, 2, {ALL, ALL, ALL, 0}, {0, 0, 0, 0}},
-	/* "GodwitGodwit" */
-	{HYPERVISOR_LEAF,
-	 0,
-	 {0, 0, 0, 0},
-	 {HYPERVISOR_LEAF, 0x77646f47, 0x6f477469, 0x74697764}},
-	{0x80000000, 0, {0, ALL, ALL, ALL}, {MAX_EXTENDED_LEAF, 0, 0, 0}},
-	{0x80000001, 0, {ALL, 0, EXT1_ECX, EXT1_EDX}, {0, 0, 0, 0}},
-	{0x80000002, 0, {ALL, ALL, ALL, ALL}, {0, 0, 0, 0}},
-	{0x80000003, 0, {ALL, ALL, ALL, ALL}, {0, 0, 0, 0}},
-	{0x80000004, 0, {ALL, ALL, ALL, ALL}, {0, 0, 0, 0}},
-	{0x80000005, 0, {ALL, ALL, ALL, ALL}, {0, 0, 0, 0}},
-	{0x80000006, 0, {ALL, ALL, ALL, ALL}, {0, 0, 0, 0}},
-	{0x80000007, 0, {0, 0, 0, BIT(8) /* invariant TSC */}, {0, 0, 0, 0}},
-	{0x80000008, 0, {0x0000ffff, 0, 0, 0}, {0, 0, 0, 0}},
-};
-
-/* The finished table, in the same order. */
-static struct cpuid_result table[ARRAY_LEN(rules)];
-
-const struct cpuid_result *model_fixed[2][MODEL_FIXED];
+static struct model models[MODELS];
 
 static u32 xsave_size(u64 xcr0)
 {
@@ -112,36 +31,69 @@ static bool has_subleaves(u32 leaf)
 	return leaf == 7 || leaf == 0xd;
 }
 
-static void fill_row(unsigned i)
+static struct cpuid_result host_leaf(u32 leaf, u32 subleaf)
 {
-	const struct leaf_rule *r = &rules[i];
 	struct cpuid_regs host = {0};
 
-	if (r->leaf <= features.max_leaf ||
-	    (r->leaf >= 0x80000000 && r->leaf <= features.max_extended_leaf))
-		host = cpuid(r->leaf, r->subleaf);
-	table[i].eax = (host.eax & r->keep.eax) | r->set.eax;
-	table[i].ebx = (host.ebx & r->keep.ebx) | r->set.ebx;
-	table[i].ecx = (host.ecx & r->keep.ecx) | r->set.ecx;
-	table[i].edx = (host.edx & r->keep.edx) | r->set.edx;
-	if (!has_subleaves(r->leaf) && !needs_adjusting(r->leaf) &&
-	    !(r->leaf & 0x7ffffff0))
-		model_fixed[r->leaf >> 31][r->leaf & (MODEL_FIXED - 1)] =
-			&table[i];
+	if (leaf <= features.max_leaf ||
+	    (leaf >= 0x80000000 && leaf <= features.max_extended_leaf))
+		host = cpuid(leaf, subleaf);
+	return (struct cpuid_result){host.eax, host.ebx, host.ecx, host.edx};
 }
 
-static struct cpuid_result *row_of(u32 leaf, u32 subleaf)
+/* What the host must have and has not: the first such word is named. */
+static void note_missing(struct model *model, const struct leaf_rule *r,
+			 const struct cpuid_result *host)
 {
-	for (unsigned i = 0; i < ARRAY_LEN(rules); i++)
-		if (rules[i].leaf == leaf && rules[i].subleaf == subleaf)
-			return &table[i];
+	const u32 *want = &r->keep.eax, *has = &host->eax;
+
+	for (unsigned i = 0; i < 4; i++)
+		if ((want[i] & ~has[i]) && !model->missing[0])
+			snprintf(model->missing, sizeof(model->missing),
+				 "leaf 0x%x.%u E%cX bits 0x%x", r->leaf,
+				 r->subleaf, 'A' + i, want[i] & ~has[i]);
+}
+
+static void fill_row(struct model *model, unsigned i)
+{
+	const struct leaf_rule *r = &model->rules->row[i];
+	const struct cpuid_result host = host_leaf(r->leaf, r->subleaf);
+	struct cpuid_result *row = &model->table[i];
+
+	row->eax = (host.eax & r->keep.eax) | r->set.eax;
+	row->ebx = (host.ebx & r->keep.ebx) | r->set.ebx;
+	row->ecx = (host.ecx & r->keep.ecx) | r->set.ecx;
+	row->edx = (host.edx & r->keep.edx) | r->set.edx;
+	if (model->rules->complete)
+		note_missing(model, r, &host);
+	if (!has_subleaves(r->leaf) && !needs_adjusting(r->leaf) &&
+	    !(r->leaf & 0x7ffffff0))
+		model->fixed[r->leaf >> 31][r->leaf & (MODEL_FIXED - 1)] = row;
+}
+
+static const struct cpuid_result *find_row(const struct model *model, u32 leaf,
+					   u32 subleaf)
+{
+	const struct model_rules *rules = model->rules;
+
+	for (unsigned i = 0; i < rules->rows; i++)
+		if (rules->row[i].leaf == leaf &&
+		    rules->row[i].subleaf == subleaf)
+			return &model->table[i];
 	return NULL;
 }
 
-static void derive_limits(void)
+static struct cpuid_result *row_of(struct model *model, u32 leaf, u32 subleaf)
 {
-	const struct cpuid_result *l1 = row_of(1, 0), *l7 = row_of(7, 0);
-	const struct cpuid_result *e1 = row_of(0x80000001, 0);
+	return (struct cpuid_result *)find_row(model, leaf, subleaf);
+}
+
+static void derive_limits(struct model *model)
+{
+	const struct cpuid_result *l1 = row_of(model, 1, 0);
+	const struct cpuid_result *l7 = row_of(model, 7, 0);
+	const struct cpuid_result *e1 = row_of(model, 0x80000001, 0);
+	struct state_limits *limits = &model->limits;
 	u64 cr4 = CR4_VME | CR4_PVI | CR4_TSD | CR4_DE | CR4_PSE | CR4_PAE |
 		  CR4_MCE | CR4_PGE | CR4_PCE | CR4_OSFXSR | CR4_OSXMMEXCPT;
 
@@ -155,37 +107,73 @@ static void derive_limits(void)
 		cr4 |= CR4_SMAP;
 	if (l7->ecx & BIT(2))
 		cr4 |= CR4_UMIP;
-	model_limits.cr4_allowed = cr4;
-	model_limits.efer_allowed = EFER_SCE | EFER_LME | EFER_LMA;
+	limits->cr4_allowed = cr4;
+	limits->efer_allowed = EFER_SCE | EFER_LME | EFER_LMA;
 	if (e1->edx & BIT(20))
-		model_limits.efer_allowed |= EFER_NXE;
-	model_limits.xcr0_allowed =
-		features.xsave ? row_of(0xd, 0)->eax & features.xcr0 : 1;
-	model_limits.phys_bits = features.phys_bits;
+		limits->efer_allowed |= EFER_NXE;
+	limits->xcr0_allowed =
+		features.xsave ? row_of(model, 0xd, 0)->eax & features.xcr0 : 1;
+	limits->phys_bits = row_of(model, 0x80000008, 0)->eax & 0xff;
+}
+
+/* What only the host's own leaves need. */
+static void adapt_to_host(struct model *model)
+{
+	struct cpuid_result *sizes = row_of(model, 0x80000008, 0);
+
+	/* AMD repeats leaf 1 in 0x80000001 EDX; Intel keeps those bits 0. */
+	if (features.vendor == VENDOR_INTEL)
+		row_of(model, 0x80000001, 0)->edx &=
+			BIT(11) | BIT(20) | BIT(26) | BIT(27) | BIT(29);
+	if (features.virt_bits > 48)
+		sizes->eax = (sizes->eax & 0xff) | 48 << 8;
+	if (!(sizes->eax & 0xff))
+		sizes->eax |= features.phys_bits; /* no such leaf */
+	model->vendor = features.vendor;
+}
+
+static void fill_model(struct model *model, const struct model_rules *rules)
+{
+	struct cpuid_result *d;
+
+	model->rules = rules;
+	for (unsigned i = 0; i < rules->rows; i++)
+		fill_row(model, i);
+	if (!rules->complete)
+		adapt_to_host(model);
+	derive_limits(model);
+	if (features.phys_bits < model->limits.phys_bits && !model->missing[0])
+		snprintf(model->missing, sizeof(model->missing),
+			 "%u bits of physical address",
+			 model->limits.phys_bits);
+	d = row_of(model, 0xd, 0);
+	d->eax = model->limits.xcr0_allowed;
+	d->ecx = xsave_size(model->limits.xcr0_allowed);
+	if (!(d->eax & 4)) {
+		*row_of(model, 0xd, 2) = (struct cpuid_result){0};
+		row_of(model, 1, 0)->ecx &= ~(u32)(BIT(28) | BIT(12) | BIT(29));
+		row_of(model, 7, 0)->ebx &= ~(u32)BIT(5);
+	}
 }
 
 void model_init(void)
 {
-	struct cpuid_result *d;
+	for (unsigned i = 0; i < MODELS; i++)
+		fill_model(&models[i], &model_rules[i]);
+}
 
-	for (unsigned i = 0; i < ARRAY_LEN(rules); i++)
-		fill_row(i);
-	/* AMD repeats leaf 1 in 0x80000001 EDX; Intel keeps those bits 0. */
-	if (features.vendor == VENDOR_INTEL)
-		row_of(0x80000001, 0)->edx &=
-			BIT(11) | BIT(20) | BIT(26) | BIT(27) | BIT(29);
-	if (features.virt_bits > 48)
-		row_of(0x80000008, 0)->eax =
-			(row_of(0x80000008, 0)->eax & 0xff) | 48 << 8;
-	derive_limits();
-	d = row_of(0xd, 0);
-	d->eax = model_limits.xcr0_allowed;
-	d->ecx = xsave_size(model_limits.xcr0_allowed);
-	if (!(d->eax & 4)) {
-		*row_of(0xd, 2) = (struct cpuid_result){0};
-		row_of(1, 0)->ecx &= ~(u32)(BIT(28) | BIT(12) | BIT(29));
-		row_of(7, 0)->ebx &= ~(u32)BIT(5);
+err_t model_choose(struct vm *vm)
+{
+	struct model *model = &models[vm->config.cpu_model];
+
+	if (model->missing[0]) {
+		log_error("%s: this host cannot serve cpu-model = %s: it lacks "
+			  "%s",
+			  vm->config.name, model->rules->name, model->missing);
+		return E_UNSUPPORTED;
 	}
+	vm->model = model;
+	return E_OK;
 }
 
 /* Topology: one package, a core per vCPU (SDM vol. 2A, leaf 0BH). */
@@ -227,13 +215,13 @@ static void adjust(struct vcpu *vcpu, u32 leaf, u32 subleaf,
 }
 
 /* A leaf beyond the last answers as the last basic one (SDM vol. 2A). */
-static u32 clamp_leaf(u32 leaf)
+static u32 clamp_leaf(const struct model *model, u32 leaf)
 {
 	if (leaf - 0x80000000u < 0x40000000u)
 		return leaf;
 	if (leaf >= HYPERVISOR_LEAF && leaf < HYPERVISOR_LEAF + 0x10000)
 		return leaf;
-	if (leaf > MAX_LEAF && features.vendor == VENDOR_INTEL)
+	if (leaf > MAX_LEAF && model->vendor == VENDOR_INTEL)
 		return MAX_LEAF;
 	return leaf;
 }
@@ -241,10 +229,11 @@ static u32 clamp_leaf(u32 leaf)
 void model_cpuid(struct vcpu *vcpu, u32 leaf, u32 subleaf,
 		 struct cpuid_result *result)
 {
+	const struct model *model = vcpu->vm->model;
 	const struct cpuid_result *row;
 
-	leaf = clamp_leaf(leaf);
-	row = row_of(leaf, has_subleaves(leaf) ? subleaf : 0);
+	leaf = clamp_leaf(model, leaf);
+	row = find_row(model, leaf, has_subleaves(leaf) ? subleaf : 0);
 	*result = row ? *row : (struct cpuid_result){0};
 	if (needs_adjusting(leaf))
 		adjust(vcpu, leaf, subleaf, result);

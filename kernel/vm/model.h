@@ -9,35 +9,52 @@
 #include "lib/types.h"
 #include "vm/state.h"
 
+struct model_rules;
 struct vcpu;
+struct vm;
 
 struct cpuid_result {
 	u32 eax, ebx, ecx, edx;
 };
 
-/* Reads the host once and builds the guest's table. */
+/*
+ * A model is one of these tables; `host` shows what this host has, `baseline` the
+ * same on every host that has enough for it, and can move between vendors.
+ */
+enum cpu_model { MODEL_HOST, MODEL_BASELINE, MODELS };
+
+#define MODEL_FIXED 16 /* leaves from 0, and from 0x80000000 */
+#define MODEL_ROWS  24
+
+struct model {
+	const struct model_rules *rules;
+	struct cpuid_result table[MODEL_ROWS];
+	/* Rows whose answer depends on nothing but the leaf. */
+	const struct cpuid_result *fixed[2][MODEL_FIXED];
+	/* For state_check() and for writes to CR3, CR4, EFER, XCR0. */
+	struct state_limits limits;
+	u8 vendor; /* enum cpu_vendor; VENDOR_OTHER: neither's own MSRs */
+	char missing[64];	/* what the host lacks for it; "": nothing */
+};
+
+/* Reads the host once and builds the tables. */
 void model_init(void);
+
+/* vm->model by its configuration, or an error that says what is missing. */
+err_t model_choose(struct vm *vm);
 
 /* The guest's CPUID, as it is for this vCPU now (OSXSAVE, APIC id, ...). */
 void model_cpuid(struct vcpu *vcpu, u32 leaf, u32 subleaf,
 		 struct cpuid_result *result);
 
-/*
- * The row of a leaf whose answer depends on nothing but the leaf, or NULL: the
- * quick way for what is asked for most.
- */
-#define MODEL_FIXED 16
-extern const struct cpuid_result *model_fixed[2][MODEL_FIXED];
-
-static inline const struct cpuid_result *model_cpuid_fixed(u32 leaf)
+/* The quick way for what is asked for most; NULL: take the other. */
+static inline const struct cpuid_result *
+model_cpuid_fixed(const struct model *model, u32 leaf)
 {
 	if (leaf & 0x7ffffff0)
 		return NULL;
-	return model_fixed[leaf >> 31][leaf & (MODEL_FIXED - 1)];
+	return model->fixed[leaf >> 31][leaf & (MODEL_FIXED - 1)];
 }
-
-/* What the model allows, for state_check() and for CR/EFER/XCR0 writes. */
-extern struct state_limits model_limits;
 
 /* E_INVALID: the guest gets #GP. */
 err_t model_rdmsr(struct vcpu *vcpu, u32 msr, u64 *value);

@@ -23,7 +23,8 @@ const u32 model_open_msrs[] = {MSR_SYSENTER_CS,
 
 const u16 model_open_ports[] = {0x80, 0};
 
-/* The two vendors' own numbers, hidden on the other's processors. */
+/* The two vendors' own numbers, hidden on the other's processors
+ * and on the baseline. */
 enum msr_owner { ANY, INTEL, AMD };
 
 struct msr_rule {
@@ -59,6 +60,7 @@ static err_t write_tsc(struct vcpu *vcpu, u32 msr, u64 value)
 {
 	vcpu->tsc_offset += value - vcpu_tsc(vcpu);
 	vcpu->engine->tsc_changed(vcpu);
+	machine->tsc_moved(vcpu);
 	vcpu_request(vcpu, REQUEST_INTERRUPT); /* a TSC deadline moves */
 	return E_OK;
 }
@@ -97,7 +99,7 @@ static err_t write_efer(struct vcpu *vcpu, u32 msr, u64 value)
 	struct vcpu_state *s = &vcpu->state;
 
 	vcpu_need(vcpu, STATE_CONTROL);
-	if (value & ~model_limits.efer_allowed)
+	if (value & ~vcpu->vm->model->limits.efer_allowed)
 		return E_INVALID;
 	if (((value ^ s->efer) & EFER_LME) && (s->cr0 & CR0_PG))
 		return E_INVALID;
@@ -155,6 +157,7 @@ static err_t machine_write(struct vcpu *vcpu, u32 msr, u64 value)
 /* Sorted by number. */
 static const struct msr_rule rules[] = {
 	{MSR_TSC, MSR_TSC, ANY, read_tsc, write_tsc},
+	{0x11, 0x12, ANY, machine_read, machine_write}, /* KVM's clock */
 	{0x17, 0x17, INTEL, read_zero, NULL}, /* platform id */
 	{MSR_APIC_BASE, MSR_APIC_BASE, ANY, machine_read, machine_write},
 	{MSR_BIOS_SIGN_ID, MSR_BIOS_SIGN_ID, ANY, read_zero, write_ignored},
@@ -170,16 +173,22 @@ static const struct msr_rule rules[] = {
 	{MSR_TSC_DEADLINE, MSR_TSC_DEADLINE, ANY, machine_read, machine_write},
 	{MSR_X2APIC_BASE, MSR_X2APIC_BASE + 0xff, ANY, machine_read,
 	 machine_write},
+	{0x4b564d00, 0x4b564d01, ANY, machine_read, machine_write},
 	{MSR_EFER, MSR_EFER, ANY, read_efer, write_efer},
 	{MSR_TSC_AUX, MSR_TSC_AUX, ANY, read_tsc_aux, write_tsc_aux},
+	{0xc0010000, 0xc0010007, AMD, read_zero, write_zero_only}, /* PMCs */
 	{0xc0010010, 0xc0010010, AMD, read_zero, write_ignored}, /* SYSCFG */
 	{MSR_AMD_HWCR, MSR_AMD_HWCR, AMD, read_zero, write_ignored},
+	{0xc001001f, 0xc001001f, AMD, read_zero, write_ignored}, /* NB_CFG */
 	{0xc0010055, 0xc0010055, AMD, read_zero, NULL}, /* C1E */
 };
 
-static const struct msr_rule *find_rule(u32 msr)
+static const struct msr_rule *find_rule(const struct vcpu *vcpu, u32 msr)
 {
-	enum msr_owner host = features.vendor == VENDOR_INTEL ? INTEL : AMD;
+	static const enum msr_owner owners[] = {[VENDOR_OTHER] = ANY,
+						[VENDOR_INTEL] = INTEL,
+						[VENDOR_AMD] = AMD};
+	enum msr_owner own = owners[vcpu->vm->model->vendor];
 	unsigned low = 0, high = ARRAY_LEN(rules);
 
 	while (low < high) {
@@ -191,21 +200,21 @@ static const struct msr_rule *find_rule(u32 msr)
 		else if (msr > r->last)
 			low = mid + 1;
 		else
-			return r->owner == ANY || r->owner == host ? r : NULL;
+			return r->owner == ANY || r->owner == own ? r : NULL;
 	}
 	return NULL;
 }
 
 err_t model_rdmsr(struct vcpu *vcpu, u32 msr, u64 *value)
 {
-	const struct msr_rule *rule = find_rule(msr);
+	const struct msr_rule *rule = find_rule(vcpu, msr);
 
 	return rule ? rule->read(vcpu, msr, value) : E_INVALID;
 }
 
 err_t model_wrmsr(struct vcpu *vcpu, u32 msr, u64 value)
 {
-	const struct msr_rule *rule = find_rule(msr);
+	const struct msr_rule *rule = find_rule(vcpu, msr);
 
 	return rule && rule->write ? rule->write(vcpu, msr, value) : E_INVALID;
 }

@@ -4,7 +4,6 @@
 #include "cpu/lapic.h"
 #include "cpu/regs.h"
 #include "cpu/selftest.h"
-#include "lib/printf.h"
 #include "lib/string.h"
 #include "vm/selftest_rig.h"
 #include "vm/shootdown.h"
@@ -79,7 +78,7 @@ static const char *refusal(struct rig *rig)
 	rig_state(rig, MODE_64);
 	rig_code(rig, "\xf4", 1);
 	vcpu->state.cr4 &= ~BIT(5); /* long mode without PAE */
-	if (!state_check(&vcpu->state, &model_limits, why, sizeof(why)))
+	if (!state_check(&vcpu->state, &rig->vm->model->limits, why, sizeof(why)))
 		return "state_check() lets long mode without PAE pass";
 	if (rig_run(rig) != EXIT_ENTRY_FAILED)
 		return "the hardware entered long mode without PAE";
@@ -260,7 +259,7 @@ static const char *leaf_sizes(struct rig *rig)
 	static const u64 sizes[] = {KIB(4), MIB(2), GIB(1)};
 	const struct slpt_format *f = rig->vm->slpt.format;
 
-	for (unsigned i = 0; i <= f->max_level; i++) {
+	for (unsigned i = 0; i < ARRAY_LEN(sizes) && i <= f->max_level; i++) {
 		u64 alias = rig_alias(rig, sizes[i]);
 		struct slpt_leaf leaf = {0};
 
@@ -387,45 +386,45 @@ static const struct {
 	const char *name;
 	const char *(*run)(struct rig *rig); /* NULL: passed */
 } tests[] = {
-	{"host-cpu", host_cpu},
-	{"roundtrip", roundtrip},   {"entry", entry},
-	{"refusal", refusal},	    {"rights", rights},
-	{"delivery", delivery},	    {"dirty-bits", dirty_bits},
-	{"leaf-sizes", leaf_sizes}, {"ledger", ledger},
-	{"shootdown", shootdown},
+	{"host-cpu", host_cpu},	    {"roundtrip", roundtrip},
+	{"entry", entry},	    {"refusal", refusal},
+	{"rights", rights},	    {"delivery", delivery},
+	{"dirty-bits", dirty_bits}, {"leaf-sizes", leaf_sizes},
+	{"ledger", ledger},	    {"shootdown", shootdown},
 };
 
-static void run_one(unsigned i)
+static enum selftest_verdict run_one(unsigned i, const char **why)
 {
 	struct rig rig;
-	const char *why = "no memory for the test";
 
+	*why = "no memory for the test";
 	if (rig_make(&rig) == E_OK) {
-		why = tests[i].run(&rig);
+		*why = tests[i].run(&rig);
 		rig_free(&rig);
 	}
-	if (why && why[0] == SKIP[0])
-		printf("skip selftest.%s: %s\n", tests[i].name, why + 1);
-	else if (why)
-		printf("FAIL selftest.%s: %s\n", tests[i].name, why);
-	else
-		printf("ok selftest.%s\n", tests[i].name);
+	if (!*why)
+		return SELFTEST_OK;
+	if (**why != SKIP[0])
+		return SELFTEST_FAILED;
+	(*why)++;
+	return SELFTEST_SKIPPED;
 }
 
-void selftest_run(const char *name)
+err_t selftest_run(const char *name, selftest_report report, void *context)
 {
 	bool found = false;
 
-	if (!engine) {
-		printf("selftest: no engine on this machine\n");
-		return;
-	}
+	if (!engine)
+		return E_UNSUPPORTED;
 	for (unsigned i = 0; i < ARRAY_LEN(tests); i++) {
+		enum selftest_verdict verdict;
+		const char *why;
+
 		if (name && strcmp(name, tests[i].name))
 			continue;
 		found = true;
-		run_one(i);
+		verdict = run_one(i, &why);
+		report(context, tests[i].name, verdict, why);
 	}
-	if (!found)
-		printf("selftest: no test \"%s\"\n", name);
+	return found ? E_OK : E_NOTFOUND;
 }

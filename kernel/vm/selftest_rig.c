@@ -40,7 +40,8 @@ err_t rig_make(struct rig *rig)
 	copy_string(rig->vm->config.name, VM_NAME_MAX, "selftest");
 	rig->vm->config.memory = MIB(4);
 	rig->vm->config.cpus = 1;
-	rig->vm->index = VMS_MAX; /* no other VM's tags */
+	rig->vm->config.populate = true; /* nobody answers faults here */
+	rig->vm->index = VMS_MAX;	 /* no other VM's tags */
 	rig->vm->tsc_base = rdtsc();
 	err = vm_build_bare(rig->vm);
 	if (!err)

@@ -34,7 +34,7 @@ struct exit_count {
 
 /*
  * Where the page of code that exited last is, and the guest's four page-table
- * entries that say so (see fetch_length()).
+ * entries that say so (see fetch.h).
  */
 struct code_cache {
 	u64 page; /* linear, in pages; ~0: nothing */
@@ -70,6 +70,7 @@ struct vcpu {
 	struct code_cache code;
 	struct exit_count exits[EXIT_REASON_COUNT];
 	u64 injected;	     /* events given to the guest */
+	bool held;	     /* see vcpu_hold() */
 	int taken;	     /* vector the guest just took, -1: none */
 	struct vm_exit exit; /* the last one */
 
@@ -108,6 +109,15 @@ static inline void vcpu_changed(struct vcpu *vcpu, u32 groups)
 static inline void vcpu_request(struct vcpu *vcpu, u64 bits)
 {
 	__atomic_fetch_or(&vcpu->requests, bits, __ATOMIC_SEQ_CST);
+}
+
+/*
+ * From a device's port write: it cannot take the value now and has done
+ * nothing. The guest comes to the same instruction again, after its interrupts.
+ */
+static inline void vcpu_hold(struct vcpu *vcpu)
+{
+	vcpu->held = true;
 }
 
 /* Also gets the vCPU out of the guest if it is there on another CPU. */

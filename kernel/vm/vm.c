@@ -5,6 +5,7 @@
 #include "cpu/cpu.h"
 #include "cpu/time.h"
 #include "lib/log.h"
+#include "lib/notice.h"
 #include "lib/string.h"
 #include "mm/heap.h"
 #include "vm/machine.h"
@@ -22,9 +23,26 @@ const char *life_name(enum vm_life life)
 		[VM_OFF] = "off",	  [VM_RUNNING] = "running",
 		[VM_PAUSED] = "paused",	  [VM_ENDED] = "ended",
 		[VM_CRASHED] = "crashed",
+		[VM_RESTARTING] = "restarting",
 	};
 
 	return names[life];
+}
+
+void vm_notice(const struct vm *vm, const char *change)
+{
+	u32 life = __atomic_load_n(&vm->life, __ATOMIC_ACQUIRE);
+	struct notice n;
+
+	notice_begin(&n, "vm");
+	json_text(&n.json, "vm", vm->config.name);
+	json_text(&n.json, "change", change);
+	json_text(&n.json, "state", life_name(life));
+	if (life == VM_ENDED)
+		json_number(&n.json, "status", vm->status);
+	if (vm->reason[0])
+		json_text(&n.json, "reason", vm->reason);
+	notice_end(&n);
 }
 
 err_t vm_add(const struct vm_config *config)
@@ -62,11 +80,12 @@ err_t vm_start(struct vm *vm)
 		return E_UNSUPPORTED;
 	if (vm->memory.chunks)
 		vm_release(vm);
-	memset(&vm->console, 0, sizeof(vm->console));
+	vm_console_begin(vm);
 	vm->status = 0;
 	vm->reason[0] = '\0';
 	vm->started_ns = now_ns();
 	vm->first_entry_ns = 0;
+	vm->restarts = 0;
 	vm->tsc_base = rdtsc();
 	err = vm_build(vm);
 	vm->life = err ? VM_OFF : VM_RUNNING;
@@ -77,8 +96,10 @@ err_t vm_start(struct vm *vm)
 			  err_text(err));
 		vm->life = VM_OFF;
 		vm_release(vm);
+		return err;
 	}
-	return err;
+	vm_notice(vm, "started");
+	return E_OK;
 }
 
 /* From one life to another, unless someone was quicker. */
@@ -100,6 +121,8 @@ err_t vm_stop(struct vm *vm)
 		return E_STATE;
 	__atomic_store_n(&vm->life, VM_OFF, __ATOMIC_RELEASE);
 	vm_release(vm);
+	vm_console_end(vm);
+	vm_notice(vm, "stopped");
 	return E_OK;
 }
 
@@ -108,6 +131,7 @@ err_t vm_pause(struct vm *vm)
 	if (!change_life(vm, VM_RUNNING, VM_PAUSED))
 		return E_STATE;
 	settle(vm);
+	vm_notice(vm, "paused");
 	return E_OK;
 }
 
@@ -117,6 +141,7 @@ err_t vm_resume(struct vm *vm)
 		return E_STATE;
 	for (unsigned i = 0; i < vm->vcpus; i++)
 		sched_notify(vm->vcpu[i]);
+	vm_notice(vm, "resumed");
 	return E_OK;
 }
 
@@ -134,8 +159,22 @@ void vm_end(struct vm *vm, u32 status)
 	vm->status = status;
 	if (!change_life(vm, VM_RUNNING, VM_ENDED))
 		return;
+	vm_console_end(vm);
 	log_info("%s: ended with status %u", vm->config.name, status);
+	vm_notice(vm, "ended");
 	request_stop(vm);
+}
+
+void vm_reset(struct vm *vm)
+{
+	if (vm->config.on_reset == ON_RESET_END) {
+		vm_end(vm, STATUS_RESET);
+		return;
+	}
+	if (!change_life(vm, VM_RUNNING, VM_RESTARTING))
+		return;
+	request_stop(vm);
+	vm_request_service(vm);
 }
 
 static void report(struct vcpu *vcpu)
@@ -167,7 +206,9 @@ void vm_crash(struct vm *vm, const char *fmt, ...)
 	if (!change_life(vm, VM_RUNNING, VM_CRASHED))
 		return;
 	copy_string(vm->reason, sizeof(vm->reason), reason);
+	vm_console_end(vm);
 	log_error("%s: crashed: %s", vm->config.name, reason);
+	vm_notice(vm, "crashed");
 	for (unsigned i = 0; i < vm->vcpus; i++)
 		if (vm->vcpu[i]->host_cpu == this_cpu()->id)
 			report(vm->vcpu[i]);
@@ -188,6 +229,30 @@ void vm_request_service(struct vm *vm)
 		sched_yield();
 }
 
+static u64 restart_at(const struct vm *vm)
+{
+	return vm->started_ns + RESTART_NS;
+}
+
+static void restart(struct vm *vm)
+{
+	u64 restarts = vm->restarts + 1;
+
+	log_info("%s: restarts (%lu)", vm->config.name, restarts);
+	(void)vm_start(vm);
+	vm->restarts = restarts;
+}
+
+u64 vm_wake(void)
+{
+	u64 now = now_ns(), first = ~0ULL;
+
+	for (unsigned i = 0; i < vm_count; i++)
+		if (vms[i]->life == VM_RESTARTING)
+			first = MIN(first, MAX(restart_at(vms[i]), now));
+	return first == ~0ULL ? first : rdtsc() + ns_to_tsc(first - now);
+}
+
 bool vm_serve(void)
 {
 	bool again = false;
@@ -195,6 +260,8 @@ bool vm_serve(void)
 	for (unsigned i = 0; i < vm_count; i++) {
 		struct vm *vm = vms[i];
 
+		if (vm->life == VM_RESTARTING && now_ns() >= restart_at(vm))
+			restart(vm);
 		if (!vm->wants_service)
 			continue;
 		__atomic_store_n(&vm->wants_service, false, __ATOMIC_SEQ_CST);

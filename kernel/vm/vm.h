@@ -11,6 +11,7 @@
 #include "lib/types.h"
 #include "vm/bus.h"
 #include "vm/memory.h"
+#include "vm/model.h"
 #include "vm/slpt.h"
 #include "vm/vcpu.h"
 
@@ -20,7 +21,17 @@
 #define VM_VCPUS      8
 #define VM_MEMORY_MIN MIB(1)
 
-enum loader_kind { LOADER_AUTO, LOADER_MULTIBOOT, LOADER_FLAT };
+/* Where what is typed for the VM goes. */
+enum console_kind { CONSOLE_UART, CONSOLE_VIRTIO };
+enum loader_kind {
+	LOADER_AUTO,
+	LOADER_MULTIBOOT,
+	LOADER_FLAT,
+	LOADER_LINUX,
+	LOADER_PVH
+};
+
+enum on_reset { ON_RESET_RESTART, ON_RESET_END };
 
 /* What the configuration file says of a VM. */
 struct vm_config {
@@ -32,7 +43,14 @@ struct vm_config {
 	unsigned modules;
 	char cmdline[VM_TEXT_MAX];
 	enum loader_kind loader;
+	enum cpu_model cpu_model;
+	enum console_kind console;
+	bool net; /* a network card at the host's switch: */
+	u8 mac[6];
+	unsigned mtu;
 	bool autostart;
+	bool populate; /* all memory at the start, in pages up to 1 GiB */
+	enum on_reset on_reset;
 	int host_cpu; /* -1: spread */
 };
 
@@ -42,18 +60,27 @@ enum vm_life {
 	VM_PAUSED,
 	VM_ENDED,   /* by itself, with a status */
 	VM_CRASHED, /* by a fault of its own or of ours; `reason` says which */
+	VM_RESTARTING, /* has asked for a reset, and waits for its time */
 };
 
 #define VM_CONSOLE_SIZE 16384
 #define VM_LINE_MAX	160
 
-/* What the guest has written, and what the operator has typed for it. */
+/*
+ * What the guest has written, and what the operator has typed for it. The lock
+ * is for the output; the input has one writer and one reader.
+ */
 struct vm_console {
+	struct spinlock lock;
 	char out[VM_CONSOLE_SIZE]; /* ring of the newest output */
 	u64 out_count;		   /* bytes ever written */
+	u64 began;		   /* of them, before this start */
+	u64 shown;		   /* of them, to the host's console */
+	bool wants_room;	   /* the guest waits for it */
+	bool ended;		   /* no more is to come */
 	char line[VM_LINE_MAX];	   /* the unfinished line, for the host log */
 	unsigned line_used;
-	char in[256];
+	char in[VM_CONSOLE_SIZE];
 	u32 in_head, in_tail;
 };
 
@@ -65,6 +92,7 @@ struct vm {
 	u32 status;
 	char reason[160];
 
+	const struct model *model; /* the CPU that its vCPUs are */
 	struct guest_memory memory;
 	struct slpt slpt;
 	struct spinlock tables_lock; /* see shootdown.h */
@@ -77,9 +105,12 @@ struct vm {
 	unsigned vcpus;
 	u64 tsc_base; /* host TSC that the guest sees as 0 */
 	u64 started_ns, first_entry_ns;
+	u64 restarts; /* after resets, since the operator's start */
 	bool wants_service; /* atomic: see vm_request_service() */
 
+	struct chipset *chipset;
 	struct uart *uart;
+	struct pci_bus *pci;
 };
 
 #define VMS_MAX 64
@@ -105,6 +136,25 @@ void vm_end(struct vm *vm, u32 status);
 void vm_crash(struct vm *vm, const char *fmt, ...) PRINTF(2);
 
 /*
+ * The same: the guest has asked for a reset. As its configuration says, the
+ * first CPU starts it anew from its files, at most once in RESTART_NS, so that
+ * one that crashes early does not keep the host busy; or it ends with a status
+ * that no guest can claim, since it is no byte.
+ */
+void vm_reset(struct vm *vm);
+#define STATUS_RESET 0x100
+#define RESTART_NS   ((u64)1000000000)
+
+/* The host TSC by which vm_serve() has a restart to do, ~0: none waits. */
+u64 vm_wake(void);
+
+/*
+ * Tells programs (lib/notice.h) what has happened to the VM, in a word, with its
+ * state: "started", "crashed", and what devices see, like "panicked".
+ */
+void vm_notice(const struct vm *vm, const char *change);
+
+/*
  * From any CPU: the first one is to call machine->serve() soon, even if it is
  * running a guest or halted. vm_serve() does it, for all VMs; true: it has to
  * be called again.
@@ -118,14 +168,38 @@ err_t vm_build(struct vm *vm);
 err_t vm_build_bare(struct vm *vm); /* without devices and files */
 void vm_release(struct vm *vm);
 
+/*
+ * Zeroes and maps all memory now, in the largest pages; or the 2 MiB around
+ * gpa, which is RAM, when the guest gets there. The latter under tables_lock.
+ */
+err_t vm_populate(struct vm *vm);
+err_t vm_map_chunk(struct vm *vm, u64 gpa);
+
 const char *life_name(enum vm_life life);
 
 /* The VM whose console the operator has attached, if any. */
 extern struct vm *vm_console_attached;
+void vm_console_attach(struct vm *vm); /* shows the last screen again */
+void vm_console_detach(void);
 
-/* Guest output: kept in the ring, shown by line or raw when attached. */
+/*
+ * Guest output: kept in the ring, shown by line or raw when attached. A device
+ * asks for room first and has its guest wait when there is too little: it is
+ * told by machine->typed() when half of the ring is free again. Writing more
+ * than that waits for the host's console.
+ */
+size_t vm_console_room(struct vm *vm);
 void vm_console_write(struct vm *vm, const char *bytes, size_t n);
-int vm_console_read(struct vm *vm);		/* next typed byte, -1 none */
+int vm_console_read(struct vm *vm); /* next typed byte, -1 none */
+
 bool vm_console_type(struct vm *vm, char byte); /* false: full */
+bool vm_console_full(struct vm *vm);
+
+/* The first CPU's turn: shows what had to wait. */
+void vm_console_serve(void);
+
+/* The guest is to start, or has ended. What it wrote stays. */
+void vm_console_begin(struct vm *vm);
+void vm_console_end(struct vm *vm);
 
 #endif

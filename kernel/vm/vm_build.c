@@ -57,32 +57,44 @@ static err_t make_vcpu(struct vm *vm)
 	return E_OK;
 }
 
-/* All RAM, with the largest pages that host memory and engine allow. */
-static err_t map_memory(struct vm *vm)
+/* RAM from gpa on, as far as host memory goes on without a break. */
+static u64 unbroken(const struct guest_memory *mem, u64 gpa, u64 *hpa)
 {
-	struct guest_memory *mem = &vm->memory;
-	u64 gpa = 0, end = mem->size, left = 0;
+	u64 run = 0, left = 0;
+	const u8 *at = guest_ram(mem, gpa, &left);
 
-	if (mem->size > mem->low_size)
-		end = mem->size - mem->low_size + RAM_HOLE_END;
-	while (gpa < end) {
-		u64 start = gpa, hpa = virt_to_phys(guest_ram(mem, gpa, &left));
-		u64 run = 0;
-		err_t err;
-
-		/* As far as host memory goes on without a break. */
-		do {
-			run += left;
-			gpa += left;
-		} while (gpa < end && guest_ram(mem, gpa, &left) &&
-			 virt_to_phys(guest_ram(mem, gpa, &left)) == hpa + run);
-		err = slpt_map(&vm->slpt, start, hpa, run, SLPT_RWX, GIB(1));
-		if (err)
-			return err;
-		if (gpa == mem->low_size && gpa < end)
-			gpa = RAM_HOLE_END;
+	*hpa = at ? virt_to_phys(at) : 0;
+	while (at && virt_to_phys(at) == *hpa + run) {
+		run += left;
+		at = guest_ram(mem, gpa + run, &left);
 	}
+	return run;
+}
+
+err_t vm_populate(struct vm *vm)
+{
+	static const u64 starts[] = {0, RAM_HOLE_END};
+	u64 hpa, run;
+
+	for (unsigned i = 0; i < ARRAY_LEN(starts); i++)
+		for (u64 gpa = starts[i];
+		     (run = unbroken(&vm->memory, gpa, &hpa)); gpa += run) {
+			err_t err = slpt_map(&vm->slpt, gpa, hpa, run, SLPT_RWX,
+					     GIB(1));
+
+			if (err)
+				return err;
+		}
 	return E_OK;
+}
+
+err_t vm_map_chunk(struct vm *vm, u64 gpa)
+{
+	u64 start = gpa & ~(CHUNK_SIZE - 1), left = 0;
+	const u8 *at = guest_ram(&vm->memory, start, &left);
+
+	return slpt_map(&vm->slpt, start, virt_to_phys(at), left, SLPT_RWX,
+			CHUNK_SIZE);
 }
 
 static err_t check_state(struct vm *vm)
@@ -91,7 +103,7 @@ static err_t check_state(struct vm *vm)
 	err_t err;
 
 	for (unsigned i = 0; i < vm->vcpus; i++) {
-		err = state_check(&vm->vcpu[i]->state, &model_limits, why,
+		err = state_check(&vm->vcpu[i]->state, &vm->model->limits, why,
 				  sizeof(why));
 		if (err) {
 			log_error("%s: start state of vCPU %u: %s",
@@ -124,12 +136,14 @@ static bool assert_own_memory(void *context, const struct slpt_leaf *leaf)
 
 err_t vm_build_bare(struct vm *vm)
 {
-	err_t err = guest_memory_init(&vm->memory, vm->config.memory);
+	err_t err = model_choose(vm);
 
 	if (!err)
-		err = slpt_init(&vm->slpt, engine->format());
+		err = guest_memory_init(&vm->memory, vm->config.memory);
 	if (!err)
-		err = map_memory(vm);
+		err = slpt_init(&vm->slpt, engine->format());
+	if (!err && vm->config.populate)
+		err = vm_populate(vm);
 	for (unsigned i = 0; !err && i < vm->config.cpus; i++)
 		err = make_vcpu(vm);
 	return err;

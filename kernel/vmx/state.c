@@ -167,9 +167,9 @@ static void put_segments(struct vcpu *vcpu)
  */
 #define CR0_HOST (CR0_NE | CR0_CD | CR0_NW)
 
-static u64 cr4_host(void)
+static u64 cr4_host(const struct vcpu *vcpu)
 {
-	return ~model_limits.cr4_allowed | CR4_VMXE | CR4_MCE;
+	return ~vcpu->vm->model->limits.cr4_allowed | CR4_VMXE | CR4_MCE;
 }
 
 static u64 get_cr0(void)
@@ -178,9 +178,9 @@ static u64 get_cr0(void)
 	       (vmread(CR0_SHADOW) & CR0_HOST);
 }
 
-static u64 get_cr4(void)
+static u64 get_cr4(const struct vcpu *vcpu)
 {
-	u64 host = cr4_host();
+	u64 host = cr4_host(vcpu);
 
 	return (vmread(GUEST_CR4) & ~host) | (vmread(CR4_SHADOW) & host);
 }
@@ -196,7 +196,7 @@ static void get_control(struct vcpu *vcpu)
 
 	s->cr0 = get_cr0();
 	s->cr2 = read_cr2();
-	s->cr4 = get_cr4();
+	s->cr4 = get_cr4(vcpu);
 	GET_FIELDS(control_fields);
 	s->pdpte_valid = pae_paging(s);
 	for (unsigned i = 0; i < 4; i++)
@@ -221,7 +221,7 @@ static void put_control(struct vcpu *vcpu)
 {
 	struct vcpu_state *s = &vcpu->state;
 	const struct vmx_msrs *msrs = &vmx_caps.msrs;
-	u64 host4 = cr4_host();
+	u64 host4 = cr4_host(vcpu);
 	u32 entry = vmx_caps.entry;
 
 	vmwrite(CR0_MASK, CR0_HOST);
@@ -293,7 +293,7 @@ static void get_fetch(struct vcpu *vcpu)
 	get_segment(vcpu, CS);
 	s->cr0 = get_cr0();
 	s->cr3 = vmread(GUEST_CR3);
-	s->cr4 = get_cr4();
+	s->cr4 = get_cr4(vcpu);
 	s->efer = vmread(GUEST_EFER);
 }
 

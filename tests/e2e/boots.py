@@ -22,6 +22,7 @@ class Boot:
     machine: str = "q35"
     source: str = "fw-cfg"  # where QEMU has the files: fw-cfg, virtio, ide
     interactive: bool = False
+    control: bool = False  # with the line for programs
     memory: int = 1024
     timeout: int = 240  # of a busy machine
 
@@ -89,14 +90,53 @@ OPERATOR_VMS = """
 kernel = guests/hello.elf
 memory = 16M
 autostart = no
+[vm typed]
+kernel = guests/typed.elf
+memory = 16M
+autostart = no
+[vm reboot]
+kernel = guests/reboot.elf
+memory = 16M
+autostart = no
+[vm reboot-once]
+kernel = guests/reboot.elf
+memory = 16M
+autostart = no
+on-reset = end
+[vm crash]
+kernel = guests/hostile/triple-fault.elf
+memory = 16M
+autostart = no
+[vm echo]
+kernel = guests/echo.elf
+memory = 16M
+autostart = no
+cmdline = panic
 [vm clock]
 kernel = guests/clock.elf
 cmdline = ticks=100000 ms=20
 memory = 16M
 """
 OPERATOR = [Boot(f"{platform}-operator", platform, config("", OPERATOR_VMS),
-                 interactive=True)
+                 interactive=True, control=True)
             for platform in ("svm", "vmx")]
+
+# Guests that write much, each in its own way: name -> lines, words.
+WRITERS = {"asks": (2048, ""), "rude": (2048, "rude"), "debug": (32768, "debug")}
+
+
+def flooded(name: str, platform: str, cpus: int, most: int) -> Boot:
+    vms = "".join(f"[vm {vm}]\nkernel = guests/echo.elf\nmemory = 16M\n"
+                  "autostart = no\n"
+                  f"cmdline = lines={min(lines, most)} {words}\n"
+                  for vm, (lines, words) in WRITERS.items())
+    return Boot(name, platform, config("", vms), cpus, interactive=True,
+                control=True, timeout=400)
+
+
+FLOODED = [flooded("svm-flooded", "svm", 1, 1 << 20),
+           flooded("svm-2-flooded", "svm", 2, 1 << 20),
+           flooded("vmx-flooded", "vmx", 1, 1024)]
 
 
 # (attack, how it may end).
@@ -110,7 +150,8 @@ def attacked(name: str, platform: str, cpus: int, attacks: list) -> Boot:
     """At the console, one attack after the other beside `spin`, a neighbour
     that must not notice."""
     vms = "".join(f"[vm {attack}]\nkernel = guests/hostile/{attack}.elf\n"
-                  "memory = 16M\nautostart = no\n" for attack, _ in attacks)
+                  "memory = 16M\nconsole = virtio\nnet = yes\nautostart = no\n"
+                  for attack, _ in attacks)
     return Boot(name, platform,
                 config("", vms + "[vm spin]\nkernel = guests/spin.elf\n"
                        "cmdline = if=1\nmemory = 16M\n"),
@@ -120,7 +161,8 @@ def attacked(name: str, platform: str, cpus: int, attacks: list) -> Boot:
 def stormed(name: str, platform: str, cpus: int, attacks: list) -> Boot:
     """All attacks at once, `paging` and `registers` among them."""
     vms = [f"[vm {attack}]\nkernel = guests/hostile/{attack}.elf\n"
-           "memory = 16M\n" for attack, _ in attacks]
+           "memory = 16M\nconsole = virtio\nnet = yes\n"
+           for attack, _ in attacks]
     vms += [SUITES[suite].vm(suite, platform)
             for suite in ("paging", "registers")]
     return Boot(name, platform,
@@ -140,3 +182,34 @@ STORMED = {
     for platform, cpus in (("vmx", 1), ("vmx", 2), ("svm", 2))
     for letter, group in (("a", ENDING[:HALF]), ("b", ENDING[HALF:]))
 }
+
+
+# Linux from Debian's packages. What it does stands in tests/linux/init.
+def linux(name: str, flavour: str, words: str, keys: str = "") -> str:
+    """A VM that runs its own tests, then ends."""
+    return (f"[vm {name}]\nkernel = linux/{flavour}-vmlinuz\n"
+            f"initrd = linux/{flavour}-initrd\nmemory = 256M\n{keys}\n"
+            f"cmdline = console=ttyS0 quiet godwit.name={name} {words}\n")
+
+
+def linux_boot(name: str, platform: str, cpus: int, *vms: str) -> Boot:
+    return Boot(name, platform, config("wait; vm list; exits; off",
+                                       "".join(vms)), cpus, timeout=400)
+
+
+ALL_TESTS = "godwit.run=check,load godwit.then=poweroff"
+# The CPU that is the same everywhere.
+BASELINE = linux("baseline", "cloud",
+                 "godwit.run=cpu,check,load godwit.then=poweroff",
+                 "cpu-model = baseline")
+LINUX = [
+    linux_boot("vmx-linux", "vmx", 1, linux("cloud", "cloud", ALL_TESTS),
+               BASELINE),
+    linux_boot("svm-linux-1", "svm", 1, linux("cloud", "cloud", ALL_TESTS)),
+    linux_boot("svm-linux-2", "svm", 2,
+               linux("cloud", "cloud", ALL_TESTS + " godwit.cpus=2",
+                     "cpus = 2"),
+               linux("again", "cloud", "godwit.then=reboot")),
+    linux_boot("svm-linux-general", "svm", 1,
+               linux("general", "general", ALL_TESTS), BASELINE),
+]

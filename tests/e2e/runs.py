@@ -5,9 +5,11 @@ import re
 import threading
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import Callable, Optional
+from typing import Callable, Optional, Union
 
+import guest_linux
 from boots import Boot
+from lab.control import Control
 from lab.machine import OUT, Console, Machine, Outcome, Spec, tail
 
 # More would only make each slower: an emulator takes a core.
@@ -70,10 +72,17 @@ class Run:
         return vm_row(self.answer("vm list"), name)
 
 
+LINUX = threading.Lock()
+
+
 def spec(boot: Boot) -> Spec:
+    with LINUX:
+        for flavour in guest_linux.FLAVOURS:
+            if f"linux/{flavour}-" in boot.config:
+                guest_linux.make(flavour)
     return Spec(boot.hardware, boot.config, cpus=boot.cpus, memory=boot.memory,
                 boot=boot.source, machine=boot.machine,
-                interactive=boot.interactive)
+                interactive=boot.interactive, control=boot.control)
 
 
 def logs(folder: Path) -> list:
@@ -93,13 +102,20 @@ class Shell:
         self.boot = boot
         self.machine = machine
         self.console: Optional[Console] = None
+        self.control: Optional[Control] = None
 
     def begin(self) -> None:
         self.machine.start()
+        self.attach()
+
+    def attach(self) -> None:
+        """Takes the console of a machine that was started."""
         self.console = Console(self.machine)
+        if self.boot.control:
+            self.control = Control(self.machine.control)
         self.expect(PROMPT, self.boot.timeout)
 
-    def send(self, text: str) -> None:
+    def send(self, text: Union[str, bytes]) -> None:
         assert self.console, "the machine did not start"
         self.console.send(text)
 

@@ -86,8 +86,25 @@ SUITES = {
         deadline-past deadline-cancel deadline-other-mode""", "timer.",
         "timer.elf"),
     "memory": Suite("zero ram outside over-the-end", "memory.", "memory.elf"),
+    "pci": Suite("""
+        bridge absent functions address sizes write-sizes read-only bars
+        bar-move memory-enable caps interrupt-pin""", "pci.", "pci.elf"),
+    "virtio": Suite("""
+        registers features refused reset window rng batch chain indirect msix
+        msix-mask no-interrupt event-index no-vector isr line loop nested range
+        nowhere setup broken-interrupt console console-pieces""", "virtio.",
+        "virtio.elf", "console = virtio"),
+    "net": Suite("config no-offloads send exchange", "net.", "net.elf",
+                 "net = yes\nmac = 02:04:06:08:0a:0c\nmtu = 9000",
+                 cmdline="mac=02:04:06:08:0a:0c mtu=9000"),
+    "net-answer": Suite("", kernel="net.elf", keys="net = yes",
+                        cmdline="role=answer"),
     "smp": Suite("start atomic ipi wake mapping", "smp.", "smp.elf",
                  "cpus = 2"),
+    "chipset": Suite("""
+        pit-pic pit-no-apic pit-ioapic pit-one-shot pit-gate level uart-edge
+        rtc-periodic rtc-time pm-timer acpi""", "chipset.", "chipset.elf"),
+    "poweroff": Suite("", kernel="poweroff.elf"),
 }
 
 # Bochs clears what is pending when VMRUN enters a guest with IF=0, and SVM has no
@@ -99,6 +116,7 @@ ABSENT = {
     ("svm-ryzen svm-toliman", "interrupts"): BOCHS_SVM,
     ("svm-ryzen svm-toliman", "timer"): BOCHS_SVM,
     ("svm-ryzen svm-toliman", "smp"): BOCHS_SVM,
+    ("svm-ryzen svm-toliman", "chipset"): BOCHS_SVM,
 }
 
 ONE_CPU = {"selftest.shootdown": "a shootdown takes two CPUs"}
@@ -122,9 +140,10 @@ SKIPS = read_skips()
 # two words, processors differ in what the attack does to the guest itself.
 HOSTILE = {
     "ended": """
-        apic-abuse apic-base console-escape console-long cpuid-sweep cr-random
+        apic-abuse apic-base chipset-abuse console-escape console-long cpuid-sweep cr-random
         hlt-dead host-ports hypercall-storm irq-no-eoi jump-noncanonical mov-ss
-        msr-sweep nmi-storm port-sweep self-modify smi svm-insn timer-storm
+        msr-sweep nmi-storm pci-noise port-sweep self-modify smi svm-insn
+        timer-storm virtio-registers virtio-rings
         uart-abuse vmx-insn""",
     "crashed": """
         code-mmio code-off-ram cr3-mmio cr3-nowhere cr3-random gdt-nowhere

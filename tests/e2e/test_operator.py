@@ -50,5 +50,37 @@ def test_vm_pauses_and_goes_on(shell) -> None:
     assert shell.row("clock")["state"] == "running"
 
 
+def test_reset_starts_anew(shell) -> None:
+    shell.send("vm start reboot\r")
+    for again in range(3):
+        shell.expect("reboot| reboots")
+        shell.expect("asks for a reset by port 0xcf9")
+        shell.expect(f"reboot: restarts ({again + 1})")
+    shell.send("vm stop reboot\r")
+    shell.expect("reboot: off")
+
+
+def test_reset_ends(shell) -> None:
+    shell.send("vm start reboot-once\r")
+    shell.expect("reboot-once| reboots")
+    shell.expect("reboot-once: ended with status 256")
+    shell.send("\r")
+    shell.expect("godwit> ")
+    assert shell.row("reboot-once")["state"] == "ended"
+
+
+def test_typing_interrupts_a_sleeper(shell) -> None:
+    """It sleeps: only the interrupt of what is typed can wake it."""
+    shell.send("vm start typed\r")
+    shell.expect("typed| listens")
+    shell.send("vm console typed\r")
+    for key in "abq":
+        shell.send(key)
+        shell.expect(f"typed {key}")
+    shell.send("\x1d\r")
+    shell.expect("godwit> ")
+    assert shell.row("typed")["state"] == "ended"
+
+
 def test_log_is_kept(shell) -> None:
-    assert any("engine: " in line for line in shell("log"))
+    assert any("engine: " in line for line in shell("log 1000"))

@@ -63,9 +63,12 @@ static void test_cpuid_hypervisor(void)
 {
 	struct cpuid one = cpuid(1, 0);
 
-	expect(on_godwit(), "no signature in leaf 0x40000000");
-	expect(cpuid(0x40000000, 0).eax >= 0x40000000, "largest leaf %x",
+	expect(on_godwit(), "no signature in leaf 0x40000100");
+	expect(cpuid(0x40000000, 0).eax == 0x40000001, "largest leaf %x",
 	       cpuid(0x40000000, 0).eax);
+	expect(cpuid(0x40000000, 0).ebx == 0x4b4d564b, "KVM's signature: %x",
+	       cpuid(0x40000000, 0).ebx);
+	expect(cpuid(0x40000001, 0).eax & BIT(3), "no clock of KVM's");
 	expect(!(one.ecx & BIT(5)), "VMX is offered");
 	expect(!(one.ecx & BIT(3)), "MONITOR is offered");
 	expect(!(cpuid(0x80000001, 0).ecx & BIT(2)), "SVM is offered");
@@ -231,7 +234,7 @@ static void test_msr_unknown(void)
 {
 	static const u32 unknown[] = {
 		0x2,	    0x3a,	0x480,	    0x48b,	0x1fff,
-		0x2000,	    0x40000100, 0xbfffffff, 0xc0000079, 0xc0001fff,
+		0x2000,	    0x4b564d02, 0xbfffffff, 0xc0000079, 0xc0001fff,
 		0xc0010114, 0xc0010117, 0xc0012000, 0xffffffff};
 
 	for (unsigned i = 0; i < ARRAY_LEN(unknown); i++) {

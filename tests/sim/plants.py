@@ -28,7 +28,7 @@ PLANTS = [
     ("stopping does not stop", "migrate/source_round.c",
      "source->ops->stop(source->context);", ";"),
     ("in doubt, it gives up", "migrate/source.c",
-     "\t    source->state == SOURCE_IN_DOUBT ||\n\t    now - source->lost_at",
+     "\t    source->state == SOURCE_IN_DOUBT || now - source->lost_at",
      "\t    now - source->lost_at"),
     ("a cancel after the commit", "migrate/source.c",
      "source->state >= SOURCE_IN_DOUBT)\n\t\treturn false;\n\tabort_with",

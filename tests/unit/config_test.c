@@ -77,6 +77,8 @@ TEST(every_key)
 	     "cmdline = a = b  \"c\"#d\n"
 	     "loader = flat\n"
 	     "autostart = no\n"
+	     "on-reset = end\n"
+	     "populate = yes\n"
 	     "cpu = 3\n");
 	CHECK_STR(config.name, "alpha");
 	CHECK_EQ(config.log, LOG_DEBUG);
@@ -94,6 +96,8 @@ TEST(every_key)
 	CHECK_STR(vm->cmdline, "a = b  \"c\"#d");
 	CHECK_EQ(vm->loader, LOADER_FLAT);
 	CHECK_EQ(vm->autostart, false);
+	CHECK_EQ(vm->on_reset, ON_RESET_END);
+	CHECK_EQ(vm->populate, true);
 	CHECK_EQ(vm->host_cpu, 3);
 }
 
@@ -106,6 +110,7 @@ TEST(vm_defaults)
 	CHECK_STR(config.vm[0].cmdline, "");
 	CHECK_EQ(config.vm[0].loader, LOADER_AUTO);
 	CHECK_EQ(config.vm[0].autostart, true);
+	CHECK_EQ(config.vm[0].on_reset, ON_RESET_RESTART);
 	CHECK_EQ(config.vm[0].host_cpu, -1);
 }
 
@@ -119,12 +124,66 @@ TEST(each_word)
 		good(text);
 		CHECK_EQ(config.log, i);
 	}
+	good(VM_LINES "cpu-model = baseline");
+	CHECK_EQ(config.vm[0].cpu_model, MODEL_BASELINE);
 	good(VM_LINES "loader=multiboot\nautostart=yes");
 	CHECK_EQ(config.vm[0].loader, LOADER_MULTIBOOT);
 	CHECK_EQ(config.vm[0].autostart, true);
 	good("[host]\non-idle=wait\n" VM_LINES "loader=auto");
 	CHECK_EQ(config.on_idle, ON_IDLE_WAIT);
 	CHECK_EQ(config.vm[0].loader, LOADER_AUTO);
+	CHECK_EQ(config.vm[0].console, CONSOLE_UART);
+	good(VM_LINES "console = virtio");
+	CHECK_EQ(config.vm[0].console, CONSOLE_VIRTIO);
+}
+
+TEST(network_cards)
+{
+	u8 mac[6];
+
+	good(VM_LINES);
+	CHECK(!config.vm[0].net);
+	CHECK_EQ(config.vm[0].mtu, 1500);
+	good(VM_LINES "net = yes\nmac = 52:54:00:aB:Cd:ef\nmtu = 9000");
+	CHECK(config.vm[0].net);
+	CHECK_MEM(config.vm[0].mac, "\x52\x54\x00\xab\xcd\xef", 6);
+	CHECK_EQ(config.vm[0].mtu, 9000);
+	/* Chosen by both names, wherever the host's stands. */
+	good("[vm a]\nkernel = k\n[vm b]\nkernel = k\n[host]\nname = h");
+	CHECK_EQ(config.vm[0].mac[0], 0x02);
+	CHECK(memcmp(config.vm[0].mac, config.vm[1].mac, 6));
+	memcpy(mac, config.vm[1].mac, 6);
+	good("[host]\nname = h\n[vm b]\nkernel = k");
+	CHECK_MEM(config.vm[0].mac, mac, 6);
+	good("[host]\nname = other\n[vm b]\nkernel = k");
+	CHECK(memcmp(config.vm[0].mac, mac, 6));
+}
+
+TEST(bad_network_cards)
+{
+	static const char *const bad_macs[] = {
+		"",
+		"1",
+		"52:54:00:12:34",
+		"52:54:00:12:34:5g",
+		"52-54-00-12-34-56",
+		"52:54:00:12:34:567",
+		"01:00:5e:00:00:01",
+		"ff:ff:ff:ff:ff:ff",
+		"00:00:00:00:00:00",
+	};
+	char text[100], want[160];
+
+	for (unsigned i = 0; i < ARRAY_LEN(bad_macs); i++) {
+		snprintf(text, sizeof(text), "[vm a]\nmac = %s", bad_macs[i]);
+		snprintf(want, sizeof(want),
+			 "godwit.conf:2: mac: \"%s\" is not the address of a "
+			 "device (expected like 02:67:64:01:02:03)",
+			 bad_macs[i]);
+		bad(text, want);
+	}
+	bad("[vm a]\nmtu = 67",
+	    "godwit.conf:2: mtu: \"67\" is not a number from 68 to 65517");
 }
 
 TEST(blanks_ends_of_line_and_comments)
@@ -240,7 +299,10 @@ TEST(bad_words)
 {
 	bad(VM_LINES "loader = elf",
 	    "godwit.conf:3: loader: \"elf\" is unknown (expected auto, "
-	    "multiboot or flat)");
+	    "multiboot, flat, linux or pvh)");
+	bad(VM_LINES "on-reset = again",
+	    "godwit.conf:3: on-reset: \"again\" is unknown (expected restart or "
+	    "end)");
 	bad(VM_LINES "autostart = Yes",
 	    "godwit.conf:3: autostart: \"Yes\" is unknown (expected no or "
 	    "yes)");
@@ -293,13 +355,15 @@ TEST(bad_keys)
 {
 	bad("[host]\nmemory = 64M",
 	    "godwit.conf:2: memory: no such key in [host] (expected name, log, "
-	    "run or on-idle)");
+	    "run, on-idle or json)");
 	bad("[vm a]\nram = 64M",
 	    "godwit.conf:2: ram: no such key in a VM (expected memory, cpus, "
-	    "kernel, initrd, module, cmdline, loader, autostart or cpu)");
+	    "kernel, initrd, module, cmdline, loader, cpu-model, console, net, "
+	    "mac, mtu, autostart, populate, on-reset or cpu)");
 	bad("[vm a]\n = 64M",
 	    "godwit.conf:2: : no such key in a VM (expected memory, cpus, "
-	    "kernel, initrd, module, cmdline, loader, autostart or cpu)");
+	    "kernel, initrd, module, cmdline, loader, cpu-model, console, net, "
+	    "mac, mtu, autostart, populate, on-reset or cpu)");
 	bad("[vm a]\nkernel", "godwit.conf:2: \"kernel\" is no setting "
 			      "(expected key = value)");
 	bad("memory = 64M", "godwit.conf:1: memory: before any section "
@@ -318,16 +382,59 @@ TEST(twice)
 	good(VM_LINES "cpus=1\n[vm b]\nkernel=k\ncpus=1");
 }
 
+TEST(nics)
+{
+	good("[nic lan]\n[nic wan]\ndevice = 00:02.0\nrx-ring = 512\n"
+	     "tx-ring = 32\nrx-buffers = 100\nframe-max = 65549\n" VM_LINES);
+	CHECK_EQ(config.nics, 2);
+	CHECK_EQ(config.vms, 1);
+	CHECK_STR(config.nic[0].name, "lan");
+	CHECK_STR(config.nic[0].device, "first");
+	CHECK_EQ(config.nic[0].rx_ring, 0);
+	CHECK_EQ(config.nic[0].frame_max, 0);
+	CHECK_STR(config.nic[1].device, "00:02.0");
+	CHECK_EQ(config.nic[1].rx_ring, 512);
+	CHECK_EQ(config.nic[1].tx_ring, 32);
+	CHECK_EQ(config.nic[1].rx_buffers, 100);
+	CHECK_EQ(config.nic[1].frame_max, 65549);
+	good("[nic a]\ndevice = 52:54:00:12:34:56");
+	CHECK_STR(config.nic[0].device, "52:54:00:12:34:56");
+}
+
+TEST(bad_nics)
+{
+	bad("[nic lan]\nmemory = 64M",
+	    "godwit.conf:2: memory: no such key in a NIC (expected device, "
+	    "rx-ring, tx-ring, rx-buffers or frame-max)");
+	bad("[nic lan]\ndevice = eth0",
+	    "godwit.conf:2: device: \"eth0\" is no device (expected first, a "
+	    "place like 00:02.0, or a MAC address like 52:54:00:12:34:56, in "
+	    "small letters)");
+	bad("[nic lan]\nrx-ring = 100",
+	    "godwit.conf:2: rx-ring: 100 is not a power of two (expected 256)");
+	bad("[nic lan]\ntx-ring = 16",
+	    "godwit.conf:2: tx-ring: \"16\" is not a number from 32 to 1024");
+	bad("[nic lan]\nframe-max = 1500",
+	    "godwit.conf:2: frame-max: \"1500\" is not a number from 1514 to "
+	    "65549");
+	bad("[nic too-long]",
+	    "godwit.conf:1: [nic too-long]: not a name (expected up to 7 "
+	    "letters, digits and - _ .)");
+	bad("[nic a]\n[nic a]", "godwit.conf:2: [nic a]: given twice");
+	bad("[nic a]\n[nic b]\n[nic c]\n[nic d]\n[nic e]",
+	    "godwit.conf:5: [nic e]: too many NICs (at most 4)");
+}
+
 TEST(bad_sections)
 {
 	bad("[guest a]", "godwit.conf:1: [guest a]: no such section (expected "
-			 "[host] or [vm NAME])");
-	bad("[vm]", "godwit.conf:1: [vm]: no such section (expected [host] or "
-		    "[vm NAME])");
-	bad("[vma]", "godwit.conf:1: [vma]: no such section (expected [host] "
-		     "or [vm NAME])");
-	bad("[]", "godwit.conf:1: []: no such section (expected [host] or [vm "
-		  "NAME])");
+			 "[host], [nic NAME] or [vm NAME])");
+	bad("[vm]", "godwit.conf:1: [vm]: no such section (expected [host], "
+		    "[nic NAME] or [vm NAME])");
+	bad("[vma]", "godwit.conf:1: [vma]: no such section (expected [host], "
+		     "[nic NAME] or [vm NAME])");
+	bad("[]", "godwit.conf:1: []: no such section (expected [host], [nic "
+		  "NAME] or [vm NAME])");
 	bad("[vm a", "godwit.conf:1: [vm a: the section has no ] at its end");
 	bad("[", "godwit.conf:1: [: the section has no ] at its end");
 	bad("[vm a b]", "godwit.conf:1: [vm a b]: not a name (expected "
@@ -384,7 +491,8 @@ TEST(mutated_files)
 	static const char seed_text[] =
 		"[host]\nname = alpha\nlog = warn\n# c\n[vm a]\nmemory = 64M\n"
 		"cpus = 2\nkernel = guests/a.elf\ninitrd = i x\nmodule = m y\n"
-		"cmdline = c d e\nloader = auto\nautostart = yes\ncpu = 1\n";
+		"cmdline = c d e\nloader = auto\nautostart = yes\ncpu = 1\n"
+		"console = virtio\n";
 	static const char dictionary[] = "[]=# \n\r\tvm01MG.\0\xff";
 	u64 seed = 1;
 

@@ -5,11 +5,18 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cpu/calendar.h"
+#include "cpu/random.h"
 #include "cpu/time.h"
 #include "files.h"
 #include "lib/log.h"
+#include "machine/acpi_tables.h"
+#include "machine/irq.h"
 #include "mm/heap.h"
 #include "mm/pages.h"
+
+/* A test may bring its own. */
+#define WEAK __attribute__((weak))
 
 u64 fake_tsc = 1000000;
 char fake_log[256];
@@ -19,6 +26,8 @@ size_t fake_console_used;
 const char *fake_console_in = "";
 bool fake_ended;
 u32 fake_status;
+unsigned fake_requested;
+static u64 fake_seed = 1;
 
 /* --- time --- */
 
@@ -30,6 +39,11 @@ u64 vcpu_tsc(const struct vcpu *vcpu)
 u64 tsc_to_ns(u64 ticks)
 {
 	return (unsigned __int128)ticks * NS_PER_S / FAKE_TSC_HZ;
+}
+
+WEAK u64 now_ns(void)
+{
+	return tsc_to_ns(fake_tsc);
 }
 
 u64 ns_to_tsc(u64 ns)
@@ -56,15 +70,75 @@ void vm_console_write(struct vm *vm, const char *bytes, size_t n)
 				 sizeof(fake_console_out)] = bytes[i];
 }
 
+size_t fake_console_room = 16384;
+
+size_t vm_console_room(struct vm *vm)
+{
+	return fake_console_room;
+}
+
 int vm_console_read(struct vm *vm)
 {
 	return *fake_console_in ? (u8)*fake_console_in++ : -1;
+}
+
+void vm_request_service(struct vm *vm)
+{
+	fake_requested++;
+}
+
+const char *fake_notice = "";
+
+void vm_notice(const struct vm *vm, const char *change)
+{
+	fake_notice = change;
 }
 
 void vm_end(struct vm *vm, u32 status)
 {
 	fake_ended = true;
 	fake_status = status;
+}
+
+/* --- what else the machine has, unless a test links it --- */
+
+u32 fake_lines;
+u64 fake_message_address;
+u32 fake_message_data;
+unsigned fake_messages;
+
+WEAK void irq_line(struct vm *vm, unsigned gsi, bool high)
+{
+	fake_lines = (fake_lines & ~BIT(gsi)) | (u32)high << gsi;
+}
+
+WEAK void irq_message(struct vm *vm, u64 address, u32 data)
+{
+	fake_message_address = address;
+	fake_message_data = data;
+	fake_messages++;
+}
+
+WEAK void irq_eoi(struct vm *vm, u8 vector)
+{
+}
+
+u64 tsc_khz = FAKE_TSC_HZ / 1000;
+
+WEAK u64 wall_clock_seconds(void)
+{
+	return 1000000000;
+}
+
+WEAK err_t acpi_tables(struct vm *vm, u64 *rsdp)
+{
+	*rsdp = 0;
+	return E_OK;
+}
+
+void vm_reset(struct vm *vm)
+{
+	vm_end(vm, STATUS_RESET);
 }
 
 /* --- memory: "physical" addresses are pointers --- */
@@ -86,11 +160,15 @@ void kfree(void *ptr)
 	free(ptr);
 }
 
-u64 page_alloc_zeroed(unsigned order)
+/* With what was there before. */
+u64 page_alloc(unsigned order)
 {
-	void *block = order > ORDER_2M ? NULL : calloc(1, PAGE_SIZE << order);
+	void *block = order > ORDER_2M ? NULL : malloc(PAGE_SIZE << order);
 
-	return block ? (u64)block - PHYS_OFFSET : 0;
+	if (!block)
+		return 0;
+	memset(block, 0xa5, PAGE_SIZE << order);
+	return (u64)block - PHYS_OFFSET;
 }
 
 void page_free(u64 phys, unsigned order)
@@ -176,6 +254,11 @@ void fake_vm_free(struct vm *vm)
 	for (unsigned i = 0; i < vm->vcpus; i++)
 		free(vm->vcpu[i]);
 	free(vm);
+}
+
+u64 random64(void)
+{
+	return fake_random(&fake_seed);
 }
 
 u64 fake_random(u64 *seed)

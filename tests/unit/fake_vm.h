@@ -20,10 +20,19 @@ extern unsigned fake_log_lines;
 
 extern char fake_console_out[256];
 extern size_t fake_console_used;
+extern size_t fake_console_room;
 extern const char *fake_console_in; /* what is left to be read */
 
+extern const char *fake_notice; /* the newest */
 extern bool fake_ended;
 extern u32 fake_status;
+extern unsigned fake_requested; /* vm_request_service() */
+
+/* Levels of interrupt lines by GSI; the newest message, and how many. */
+extern u32 fake_lines;
+extern u64 fake_message_address;
+extern u32 fake_message_data;
+extern unsigned fake_messages;
 
 /* With so many vCPUs, reset as vm_build.c does it; memory 0: none. */
 struct vm *fake_vm(unsigned vcpus, u64 memory);

@@ -3,6 +3,7 @@
  *
  * links: kernel/lib/string.c kernel/lib/printf.c kernel/lib/error.c
  * links: kernel/lib/console.c kernel/lib/log.c kernel/lib/symbols.c
+ * links: kernel/lib/notice.c kernel/lib/json.c
  */
 #include <stdarg.h>
 #include <stdio.h>
@@ -266,7 +267,7 @@ TEST(printf_cuts_and_counts)
 static char shown[1 << 17];
 static size_t shown_len;
 
-static void capture(const char *text, size_t len)
+static void capture(void *line, const char *text, size_t len)
 {
 	CHECK(shown_len + len < sizeof(shown));
 	memcpy(shown + shown_len, text, len);
@@ -274,11 +275,17 @@ static void capture(const char *text, size_t len)
 	shown[shown_len] = '\0';
 }
 
-static void nothing(void)
+static void nothing(void *line)
 {
 }
 
-static const struct console_device capture_device = {capture, nothing, nothing};
+static size_t roomy(void *line)
+{
+	return 4096 + sizeof(shown) - shown_len;
+}
+
+static const struct console_device capture_device = {capture, capture, roomy,
+						     nothing, nothing};
 
 TEST(long_output_reaches_the_console_whole)
 {
@@ -286,15 +293,21 @@ TEST(long_output_reaches_the_console_whole)
 
 	memset(text, 'y', sizeof(text));
 	text[999] = '\0';
-	console_init(&capture_device);
+	console_init(&capture_device, NULL);
 	CHECK_EQ(own_printf("<%s>", text), 1001);
 	CHECK_EQ(shown_len, 1001);
 	CHECK(shown[0] == '<' && shown[1] == 'y' && shown[1000] == '>');
 }
 
+static void show_entry(void *context, const struct log_entry *line)
+{
+	own_printf("%lu %s: %s\n", line->ns, log_level_name(line->level),
+		   line->text);
+}
+
 TEST(log_shows_time_and_level)
 {
-	console_init(&capture_device);
+	console_init(&capture_device, NULL);
 	clock_ns = 12345678;
 	log_info("cpu %d", 1);
 	log_debug("not on the console");
@@ -310,30 +323,29 @@ TEST(log_level_is_the_consoles_only)
 {
 	enum log_level level;
 
-	console_init(&capture_device);
+	console_init(&capture_device, NULL);
 	CHECK(!log_parse_level("loud", &level));
 	CHECK(log_parse_level("error", &level));
 	log_set_level(level);
 	log_warn("kept");
 	CHECK_EQ(shown_len, 0);
-	log_show(10);
-	CHECK_STR(shown, "[    0.000000] warning: kept\n");
+	log_read(10, show_entry, NULL);
+	CHECK_STR(shown, "0 warn: kept\n");
 }
 
 TEST(log_ring_keeps_the_newest)
 {
 	char want[64];
 
-	console_init(&capture_device);
+	console_init(&capture_device, NULL);
 	log_set_level(LOG_ERROR);
 	for (unsigned i = 0; i < 2000; i++)
 		log_info("line %u", i);
-	log_show(2);
-	CHECK_STR(shown, "[    0.000000] line 1998\n"
-			 "[    0.000000] line 1999\n");
+	log_read(2, show_entry, NULL);
+	CHECK_STR(shown, "0 info: line 1998\n0 info: line 1999\n");
 	shown_len = 0;
-	log_show(100000);
-	snprintf(want, sizeof(want), "[    0.000000] line %u\n", 2000 - 512);
+	log_read(100000, show_entry, NULL);
+	snprintf(want, sizeof(want), "0 info: line %u\n", 2000 - 512);
 	CHECK_MEM(shown, want, strlen(want));
 }
 
@@ -343,10 +355,10 @@ TEST(log_takes_lines_of_any_length)
 
 	memset(text, 'z', sizeof(text));
 	text[599] = '\0';
-	console_init(&capture_device);
+	console_init(&capture_device, NULL);
 	log_info("%s", text);
 	CHECK(shown_len > 200 && shown[shown_len - 1] == '\n');
-	log_show(1);
+	log_read(1, show_entry, NULL);
 }
 
 /* --- errors, ratios, bits, locks ------------------------------------------ */

@@ -4,6 +4,8 @@
  *
  *	links: kernel/machine/load.c kernel/machine/load_flat.c
  *	links: kernel/machine/load_multiboot.c kernel/machine/load_elf.c
+ *	links: kernel/machine/load_linux.c kernel/machine/load_pvh.c
+ *	links: kernel/machine/load_parts.c
  *	links: kernel/vm/memory.c kernel/vm/state.c kernel/vm/state_check.c
  *	links: kernel/vm/rules.c kernel/files.c kernel/lib/string.c
  *	links: tests/unit/fake_vm.c
@@ -217,7 +219,7 @@ TEST(elf_that_is_not_for_us)
 	h = usual_elf32();
 	put32(0x1000, 0); /* no Multiboot header */
 	bad(E_FORMAT, "an ELF file, but without a Multiboot header in its "
-		      "first 8192 bytes");
+		      "first 8192 bytes, or PVH's note");
 	finish();
 }
 

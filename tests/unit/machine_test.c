@@ -2,9 +2,21 @@
  * The guest's PC: its serial port register by register (PC16550D data sheet),
  * its single ports, and all of it put together.
  *
- *	links: kernel/machine/pc.c kernel/machine/uart.c kernel/machine/ports.c
+ *	links: kernel/machine/pc.c kernel/machine/chipset.c kernel/machine/irq.c
+ *	links: kernel/machine/pic.c kernel/machine/ioapic.c kernel/machine/pit.c
+ *	links: kernel/machine/rtc.c kernel/machine/pm.c kernel/cpu/calendar.c
+ *	links: kernel/machine/kvmclock.c
+ *	links: kernel/machine/uart.c kernel/machine/ports.c
+ *	links: kernel/machine/acpi_tables.c kernel/machine/aml.c
+ *	links: kernel/machine/pci.c kernel/machine/pci_irq.c
+ *	links: kernel/machine/virtio_pci.c kernel/machine/virtio_common.c
+ *	links: kernel/machine/virtqueue.c
+ *	links: kernel/machine/virtio_rng.c kernel/machine/virtio_console.c
+ *	links: kernel/machine/dma.c kernel/machine/virtio_net.c kernel/net/switch.c
  *	links: kernel/machine/load.c kernel/machine/load_flat.c
  *	links: kernel/machine/load_multiboot.c kernel/machine/load_elf.c
+ *	links: kernel/machine/load_linux.c kernel/machine/load_pvh.c
+ *	links: kernel/machine/load_parts.c
  *	links: kernel/machine/lapic.c kernel/machine/lapic_msr.c
  *	links: kernel/machine/lapic_ipi.c kernel/machine/lapic_timer.c
  *	links: kernel/machine/fields.c kernel/vm/memory.c kernel/vm/state.c
@@ -15,6 +27,8 @@
 
 #include <string.h>
 
+#include "machine/chipset.h"
+#include "machine/layout.h"
 #include "machine/pc.h"
 #include "machine/ports.h"
 #include "machine/uart.h"
@@ -127,6 +141,51 @@ TEST(uart_sends)
 	out(DATA, 'b');
 	out(DATA, '\n');
 	check_output("ab\n");
+	finish();
+}
+
+/* Without room for a FIFO's bytes the transmitter is not empty. */
+TEST(uart_waits_for_the_console)
+{
+	start();
+	out(MCR, 0x08);
+	out(IER, 0x02);
+	CHECK_EQ(in(IIR), 0x02);
+	fake_console_room = UART_FIFO - 1;
+	out(DATA, 'a');
+	CHECK_EQ(in(LSR), 0x00);
+	CHECK_EQ(in(IIR), 0x01);
+	CHECK(!uart_irq_level(vm->uart));
+	out(DATA, 'b'); /* written all the same: there is still room */
+	CHECK(!vm->vcpu[0]->held);
+	fake_console_room = 0;
+	out(DATA, 'c');
+	CHECK(vm->vcpu[0]->held);
+	check_output("ab");
+	out(SCR, 1); /* sends nothing, so it need not wait */
+	out(MCR, 0x18);
+	vm->vcpu[0]->held = false;
+	out(DATA, 'l');
+	CHECK(!vm->vcpu[0]->held);
+	in(DATA);
+	out(MCR, 0x08);
+	fake_console_room = UART_FIFO;
+	CHECK(uart_irq_level(vm->uart));
+	CHECK_EQ(in(IIR), 0x02);
+	CHECK_EQ(in(LSR), 0x60);
+	finish();
+}
+
+TEST(debug_console_waits)
+{
+	start();
+	fake_console_room = 1;
+	out_size(PORT_DEBUG, 1, 'x');
+	CHECK(vm->vcpu[0]->held);
+	check_output("");
+	fake_console_room = 2;
+	out_size(PORT_DEBUG, 1, '\n');
+	check_output("\r\n");
 	finish();
 }
 
@@ -327,6 +386,8 @@ TEST(reset_ports)
 	CHECK_EQ(in_size(PORT_KEYBOARD, 1), 0); /* ready for a command */
 	out_size(PORT_KEYBOARD, 1, 0xd1);
 	out_size(PORT_RESET, 1, 0x02);
+	out_size(PORT_RESET, 2, 0x0606); /* not the reset's byte alone */
+	out_size(PORT_RESET - 1, 4, 0x0606);
 	CHECK(!fake_ended);
 	out_size(PORT_KEYBOARD, 1, 0xfe);
 	CHECK_EQ(fake_status, STATUS_RESET);
@@ -335,18 +396,43 @@ TEST(reset_ports)
 	out_size(PORT_RESET, 1, 0x06);
 	CHECK(fake_ended);
 	CHECK_EQ(fake_status, STATUS_RESET);
+	CHECK_STR(fake_notice, "reset");
 	CHECK(strstr(fake_log, "0xcf9"));
+	finish();
+}
+
+TEST(panic_port)
+{
+	start();
+	CHECK_EQ(in_size(PORT_PANIC, 1), 1);
+	out_size(PORT_PANIC, 1, 0xfe);
+	CHECK_STR(fake_notice, "");
+	out_size(PORT_PANIC, 1, 0x01);
+	CHECK_STR(fake_notice, "panicked");
+	CHECK_STR(vm->reason, "its kernel panicked");
+	CHECK(!fake_ended);
 	finish();
 }
 
 TEST(all_other_ports_are_unclaimed)
 {
+	static const struct {
+		u16 first, count;
+	} claimed[] = {
+		{PIC_MASTER, 2},      {PIT_PORT, 4},	  {PORT_GATE, 1},
+		{PORT_KEYBOARD, 1},   {RTC_PORT, 2},	  {PIC_SLAVE, 2},
+		{PORT_DEBUG, 1},      {PORT_END, 1},	  {UART_PORT, 8},
+		{PIC_ELCR, 2},	      {PORT_PM_EVENT, 6}, {PORT_PM_TIMER, 4},
+		{PORT_PCI_ADDRESS, 8}, {PORT_PANIC, 1},
+	};
+
 	start();
 	for (unsigned port = 0; port < 0x10000; port++) {
-		bool ours = (port >= UART_PORT && port < UART_PORT + 8) ||
-			    port == PORT_DEBUG || port == PORT_END ||
-			    port == PORT_KEYBOARD || port == PORT_RESET;
+		bool ours = false;
 
+		for (unsigned i = 0; i < ARRAY_LEN(claimed); i++)
+			ours |= port >= claimed[i].first &&
+				port < claimed[i].first + claimed[i].count;
 		CHECK_EQ(bus_find(&vm->ports, port, 1) != NULL, ours);
 	}
 	finish();

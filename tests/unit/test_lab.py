@@ -1,12 +1,19 @@
 """The Python under tools/: the parts that decide something."""
 
+import json
 import re
+import select
+import socket
+import subprocess
+import threading
 from pathlib import Path
 
 import pytest
 
 from lab import bochs, qemu
+from lab.nic import Link, Nic
 from lab.platforms import choose, nested_kvm
+from lab.relay import Relay
 from lab.terminal import Screen, _Keys
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -68,10 +75,109 @@ def test_outcome(tmp_path, emulator, status, log, word) -> None:
     assert emulator.outcome(status, tmp_path)[0] == word
 
 
+@pytest.mark.parametrize("text, wrong", [
+    ("tap", "nic tap: expected one of stream"),
+    ("stream", "expected path=SOCKET"),
+    ("dgram,local=4000", "expected local=PORT,remote=PORT"),
+    ("user,speed=9", "nic speed: expected one of mac, driver"),
+    ("user,driver=ne2k", "nic driver=ne2k: expected one of virtio-net-pci")])
+def test_wrong_nic_is_named(text: str, wrong: str) -> None:
+    with pytest.raises(ValueError, match=wrong):
+        Nic.parse(text)
+
+
+def test_nic_in_the_words_of_both_emulators() -> None:
+    nic = Nic.parse("dgram,local=4000,remote=4001,driver=e1000")
+    words = " ".join(nic.qemu(1))
+    assert "dgram,id=net1" in words and "remote.port=4001" in words
+    assert "e1000,netdev=net1" in words and "addr=0x11" in words
+    assert "ethdev=4000" in nic.bochs()
+    words = " ".join(Nic.parse("stream,path=/a,server,mtu=9000,pcap=/b").qemu(0))
+    assert "server=on" in words and "host_mtu=9000" in words
+    assert "filter-dump" in words and "file=/b" in words
+
+
+def test_bochs_says_what_its_nic_cannot() -> None:
+    for nic in (Nic("user", driver="e1000"),
+                Nic("dgram", driver="e1000", local=4001, remote=4000),
+                Nic("dgram", local=4000, remote=4001)):
+        with pytest.raises(ValueError, match="Bochs"):
+            nic.bochs()
+
+
+def test_link_has_two_ends() -> None:
+    with Link() as link:
+        first, second = link.a(), link.b(driver="e1000")
+        assert first.server and not second.server
+        assert first.path == second.path and first.mac != second.mac
+    with Link("dgram") as link:
+        assert link.a().remote == link.b().local == link.a().local + 1
+
+
 def test_every_figure_is_explained() -> None:
-    """docs/figures.md lists what bench.c prints, and nothing else."""
+    """docs/figures.md lists what the benchmarks print, and nothing else."""
     source = (ROOT / "tests/guests/bench.c").read_text()
     text = (ROOT / "docs/figures.md").read_text()
     printed = set(re.findall(r'figure\("([\w.-]+)"', source))
+    source = (ROOT / "tools/bench_net.py").read_text()
+    printed |= {re.sub(r"\{\w+\}", "N", name).replace(".N", ".SIZE")
+                for name in re.findall(r'"(net\.[\w.{}-]+)"', source)}
     listed = set(re.findall(r"(?m)^\| `([\w.-]+)\.P` \|", text))
     assert printed and printed == listed
+
+
+@pytest.fixture
+def host_line(tmp_path):
+    """A made-up host behind a relay: answers `info`, refuses the rest."""
+    ours, theirs = socket.socketpair()
+    Relay(theirs, tmp_path / "line")
+
+    def serve() -> None:
+        ours.sendall(b"firmware\r\n")
+        for text in ours.makefile("rb"):
+            request = json.loads(text)
+            answer = {"id": request["id"], "answer": {}}
+            if request["command"] == "off":
+                break
+            if request["command"] == "info":
+                answer["answer"]["host"] = "made up"
+            else:
+                answer["error"] = {"code": "E_NOTFOUND", "text": "no"}
+            ours.sendall(b'{"event":"vm"}\n' + json.dumps(answer).encode()
+                         + b"\n")
+        ours.shutdown(socket.SHUT_RDWR)
+
+    threading.Thread(target=serve, daemon=True).start()
+    return tmp_path / "line"
+
+
+def ctl(line: Path, *words: str) -> subprocess.CompletedProcess:
+    return subprocess.run([ROOT / "tools/godwit-ctl", "--line", line, *words],
+                          capture_output=True, text=True, timeout=60)
+
+
+def test_ctl_prints_answers_and_errors(host_line) -> None:
+    good, bad = ctl(host_line, "info"), ctl(host_line, "vm", "lst")
+    assert good.returncode == 0 and json.loads(good.stdout) == {
+        "host": "made up"}
+    assert bad.returncode == 1 and "E_NOTFOUND: no" in bad.stderr
+
+
+def test_ctl_follows_events(host_line) -> None:
+    watcher = subprocess.Popen(
+        [ROOT / "tools/godwit-ctl", "--line", host_line, "--events"],
+        stdout=subprocess.PIPE, text=True)
+    assert watcher.stdout
+    event = ""
+    while not event:  # until it is connected
+        assert ctl(host_line, "info").returncode == 0
+        if select.select([watcher.stdout], [], [], 0.2)[0]:
+            event = watcher.stdout.readline()
+    assert json.loads(event) == {"event": "vm"}
+    assert ctl(host_line, "off").returncode == 2
+    watcher.stdout.read()
+    assert watcher.wait(60) == 0
+
+
+def test_ctl_without_a_host(tmp_path) -> None:
+    assert ctl(tmp_path / "line", "info").returncode == 2

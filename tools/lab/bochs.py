@@ -12,7 +12,10 @@ from pathlib import Path
 from . import image
 from .platforms import OVMF, VGA_BIOS
 
-IPS = 100_000_000  # also the guest's TSC frequency
+IPS = 100_000_000  # also the host's TSC frequency
+# Its e1000 takes one frame in each millisecond of the machine's time, which is
+# nearer to ours the slower the machine is said to be.
+IPS_WITH_NIC = 10_000_000
 
 # time0 fixed and no host clock: a run repeats to the instruction. A person at
 # the console wants idle time to pass in real time instead.
@@ -24,9 +27,10 @@ megs: {memory}
 cpu: model={cpu}, count={cpus}, ips={ips}, reset_on_triple_fault=0
 romimage: file={ovmf}
 vgaromimage: file={vga}
-pci: enabled=1, chipset=i440fx
-log: {folder}/bochs.log
-com1: enabled=1, {serial}
+pci: enabled=1, chipset=i440fx{slots}
+{nic}log: {folder}/bochs.log
+com1: enabled=1, {console}
+com2: {control}
 clock: sync={sync}, time0=1700000000
 panic: action=fatal
 error: action=report
@@ -38,15 +42,23 @@ ata0-master: type=disk, path={folder}/disk.img, mode=flat
 """
 
 
-def prepare(spec, folder: Path, port: int) -> list:
+def prepare(spec, folder: Path, ports: dict) -> list:
     image.build(folder / "disk.img", spec.efi, spec.boot_files(folder))
     # A killed Bochs leaves its lock behind.
     (folder / "disk.img.lock").unlink(missing_ok=True)
-    serial = f"mode=socket-client, dev=127.0.0.1:{port}" if port else \
-        f"mode=file, dev={folder}/serial.log"
+    lines = {name: f"mode=socket-client, dev=127.0.0.1:{port}"
+             for name, port in ports.items()}
+    if len(spec.nics) > 1:
+        raise ValueError("Bochs has one nic only")
+    nic = "".join(nic.bochs() + "\n" for nic in spec.nics)
     (folder / "bochsrc").write_text(CONFIG.format(
-        memory=spec.memory, cpu=spec.platform.cpu, cpus=spec.cpus, ips=IPS,
-        ovmf=OVMF, vga=VGA_BIOS, folder=folder, serial=serial,
+        memory=spec.memory, cpu=spec.platform.cpu, cpus=spec.cpus,
+        ips=IPS_WITH_NIC if nic else IPS, nic=nic,
+        slots=", slot1=e1000" if nic else "",
+        ovmf=OVMF, vga=VGA_BIOS, folder=folder,
+        console=lines.get("console", f"mode=file, dev={folder}/serial.log"),
+        control="enabled=1, " + lines["control"] if "control" in lines
+        else "enabled=0",
         sync="slowdown" if spec.interactive else "none"))
     (folder / "commands").write_text("c\nquit\n")
     return ["bochs", "-q", "-f", str(folder / "bochsrc"),

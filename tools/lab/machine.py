@@ -11,7 +11,7 @@ import threading
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Callable, Optional
+from typing import Callable, Optional, Union
 
 from . import bochs, qemu
 from .platforms import Platform
@@ -35,6 +35,8 @@ class Spec:
     icount: Optional[int] = None  # QEMU: 2**N ns per instruction
     gdb: bool = False  # QEMU: wait for a debugger on port 1234
     interactive: bool = False  # the serial line is a socket, time is real
+    control: bool = False  # a second line, for programs: lab/control.py
+    nics: list = field(default_factory=list)  # of nic.Nic
     kernel: Path = OUT / "kernel.bin"
     efi: Path = OUT / "BOOTX64.EFI"
 
@@ -100,6 +102,7 @@ class Machine:
         self.command: list = []
         self.process: Optional[subprocess.Popen] = None
         self.console: Optional[socket.socket] = None
+        self.control: Optional[socket.socket] = None
         self.started = 0.0
 
     @property
@@ -107,12 +110,14 @@ class Machine:
         return {"qemu": qemu, "bochs": bochs}[self.spec.platform.emulator]
 
     def start(self) -> "Machine":
-        listener = None
-        port = 0
-        if self.spec.interactive:
-            listener = socket.create_server(("127.0.0.1", 0))
-            port = listener.getsockname()[1]
-        self.command = self.emulator.prepare(self.spec, self.folder, port)
+        for nic in self.spec.nics:
+            nic.wait_for_peer()
+        lines = {"console": self.spec.interactive, "control": self.spec.control}
+        listeners = {name: socket.create_server(("127.0.0.1", 0))
+                     for name, wanted in lines.items() if wanted}
+        ports = {name: listener.getsockname()[1]
+                 for name, listener in listeners.items()}
+        self.command = self.emulator.prepare(self.spec, self.folder, ports)
         (self.folder / "command").write_text(" ".join(self.command) + "\n")
         # The emulator ends when we do, even when we are killed.
         with open(self.emulator_log, "wb") as log:
@@ -121,18 +126,17 @@ class Machine:
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                 start_new_session=True)
         self.started = time.monotonic()
-        if listener:
+        for name, listener in listeners.items():
             with listener:
-                self._accept(listener)
+                setattr(self, name, self._accept(listener))
         return self
 
-    def _accept(self, listener: socket.socket) -> None:
-        """Takes the emulator's serial line, unless it ends before that."""
+    def _accept(self, listener: socket.socket) -> socket.socket:
+        """Takes a serial line of the emulator, unless it ends before that."""
         listener.settimeout(0.2)
         while self.process.poll() is None:
             try:
-                self.console, _ = listener.accept()
-                return
+                return listener.accept()[0]
             except socket.timeout:
                 if time.monotonic() - self.started > 30:
                     self.stop()
@@ -167,9 +171,10 @@ class Machine:
         if self.process and self.process.poll() is None:
             os.killpg(self.process.pid, signal.SIGKILL)
             self.process.wait()
-        if self.console:
-            self.console.close()
-            self.console = None
+        for line in (self.console, self.control):
+            if line:
+                line.close()
+        self.console = self.control = None
 
     def forget(self) -> None:
         """Removes the folder of a run that nobody needs to look at."""
@@ -194,6 +199,7 @@ class Console:
     def __init__(self, machine: Machine):
         self.machine = machine
         self.screen = Screen()
+        self.raw = bytearray()  # all that ever came, as it came
         self.seen = 0
         self.ended = False
         self.news = threading.Condition()
@@ -205,11 +211,12 @@ class Console:
         with open(self.machine.serial_log, "ab", buffering=0) as log:
             while True:
                 try:
-                    data = console.recv(4096)
+                    data = console.recv(65536)
                 except OSError:
                     data = b""
                 with self.news:
                     self.ended = not data
+                    self.raw += data
                     self.screen.feed(data)
                     # A line that is drawn again has not been seen.
                     self.seen = min(self.seen, len(self.screen.text))
@@ -218,12 +225,13 @@ class Console:
                     return
                 log.write(data)
 
-    def send(self, text: str) -> None:
-        self.machine.console.sendall(text.encode())
+    def send(self, text: Union[str, bytes]) -> None:
+        if isinstance(text, str):
+            text = text.encode()
+        self.machine.console.sendall(text)
 
-    def wait_for(self, look: Callable[[], Optional[str]], what: str,
-                 timeout: float) -> str:
-        """Calls look() at all news until it gives a text."""
+    def wait_for(self, look: Callable, what: str, timeout: float):
+        """Calls look() at all news until it gives something."""
         deadline = time.monotonic() + timeout
         with self.news:
             while True:
@@ -250,6 +258,29 @@ class Console:
             return before
 
         return self.wait_for(look, wanted, timeout)
+
+    def expect_bytes(self, wanted: bytes, start: int,
+                     timeout: float = 60) -> bytes:
+        """What came from place `start` on, up to and with `wanted`."""
+        scanned = start
+
+        def look() -> Optional[bytes]:
+            nonlocal scanned
+            at = self.raw.find(wanted, scanned)
+            if at < 0:
+                scanned = max(start, len(self.raw) - len(wanted))
+                return None
+            return bytes(self.raw[start:at + len(wanted)])
+
+        return self.wait_for(look, repr(wanted), timeout)
+
+    def expect_raw(self, size: int, start: int, timeout: float = 60) -> bytes:
+        """The next `size` bytes from place `start` of all that ever came."""
+        def look() -> Optional[bytes]:
+            found = bytes(self.raw[start:start + size])
+            return found if len(found) == size else None
+
+        return self.wait_for(look, f"{size} bytes", timeout)
 
     def ask(self, prompt: str, command: str, timeout: float = 60) -> str:
         """Types a command at the prompt; what came until the next prompt."""

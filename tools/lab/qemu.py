@@ -10,8 +10,9 @@ from .platforms import OVMF
 PASS, FAIL = 33, 35
 
 
-def prepare(spec, folder: Path, port: int) -> list:
-    """Everything on the command line; `port` is the console's, 0 for a file.
+def prepare(spec, folder: Path, ports: dict) -> list:
+    """Everything on the command line; `ports` are those of lines that are
+    sockets. A console that is none is a file.
 
     Without a disk OVMF starts the EFI program straight from fw_cfg, and that
     program finds its files there too: no image to build, and nothing whose
@@ -35,11 +36,13 @@ def prepare(spec, folder: Path, port: int) -> list:
     else:
         disk = image.build(folder / "disk.img", spec.efi, files)
         command += ["-drive", f"format=raw,if={spec.boot},file={disk}"]
-    if port:
-        command += ["-chardev", f"socket,id=console,host=127.0.0.1,port={port}",
-                    "-serial", "chardev:console"]
-    else:
+    if "console" not in ports:
         command += ["-serial", f"file:{folder / 'serial.log'}"]
+    for name, port in ports.items():  # COM1 before COM2
+        command += ["-chardev", f"socket,id={name},host=127.0.0.1,port={port}",
+                    "-serial", f"chardev:{name}"]
+    for index, nic in enumerate(spec.nics):
+        command += nic.qemu(index)
     if spec.icount is not None:
         command += ["-icount", f"shift={spec.icount},sleep=off"]
     if spec.gdb:

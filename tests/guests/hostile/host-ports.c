@@ -4,11 +4,6 @@
  */
 #include "guest.h"
 
-static void outw(u16 port, u16 value)
-{
-	asm volatile("outw %0, %1" ::"a"(value), "d"(port));
-}
-
 int guest_main(void)
 {
 	static const char shutdown[] = "Shutdown";

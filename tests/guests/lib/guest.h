@@ -28,6 +28,8 @@ void guest_end(unsigned status) NORETURN;
 /* --- text: %d %u %x %s %c %p %%, l, ll, width, 0 and - --- */
 
 void print(const char *fmt, ...) PRINTF(1);
+/* Where it goes: the debug port, unless a guest has something better. */
+extern void (*print_sink)(const char *text, size_t n);
 
 /* --- how it was started --- */
 

@@ -72,7 +72,7 @@ u64 option_number(const char *name, u64 otherwise)
 
 bool on_godwit(void)
 {
-	const struct cpuid id = cpuid(0x40000000, 0);
+	const struct cpuid id = cpuid(0x40000100, 0);
 	const u32 words[3] = {id.ebx, id.ecx, id.edx};
 
 	return (cpuid(1, 0).ecx & BIT(31)) &&

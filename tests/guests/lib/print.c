@@ -148,6 +148,8 @@ void format(char *text, size_t size, const char *fmt, ...)
 	va_end(args);
 }
 
+void (*print_sink)(const char *text, size_t n) = print_bytes;
+
 void print_bytes(const char *text, size_t n)
 {
 	asm volatile("rep outsb"
@@ -165,5 +167,5 @@ void print(const char *fmt, ...)
 	va_start(args, fmt);
 	n = vformat(text, sizeof(text), fmt, &args);
 	va_end(args);
-	print_bytes(text, n);
+	print_sink(text, n);
 }

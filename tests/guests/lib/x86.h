@@ -127,6 +127,32 @@ INSN u8 inb(u16 port)
 	return value;
 }
 
+INSN void outw(u16 port, u16 value)
+{
+	asm volatile("outw %0, %1" ::"a"(value), "Nd"(port) : "memory");
+}
+
+INSN u16 inw(u16 port)
+{
+	u16 value;
+
+	asm volatile("inw %1, %0" : "=a"(value) : "Nd"(port) : "memory");
+	return value;
+}
+
+INSN void outl(u16 port, u32 value)
+{
+	asm volatile("outl %0, %1" ::"a"(value), "Nd"(port) : "memory");
+}
+
+INSN u32 inl(u16 port)
+{
+	u32 value;
+
+	asm volatile("inl %1, %0" : "=a"(value) : "Nd"(port) : "memory");
+	return value;
+}
+
 #define CR_ACCESS(reg)                                                      \
 	INSN word read_##reg(void)                                          \
 	{                                                                   \
