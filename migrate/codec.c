@@ -156,9 +156,13 @@ void codec_encode(struct codec *codec, u32 page, const u8 *content, size_t room,
 	record->data = record->codec == CODEC_RAW ? content : codec->encoded;
 	if (record->codec == CODEC_ZERO)
 		record->size = 1;
+}
+
+void codec_took(struct codec *codec, const struct page_record *record)
+{
 	codec->count[record->codec].pages++;
 	if (record->codec != CODEC_ZERO)
-		codec->count[record->codec].bytes += size;
+		codec->count[record->codec].bytes += record->size;
 }
 
 bool codec_decode(const struct page_record *record, u8 *page, u8 *scratch)

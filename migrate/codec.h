@@ -45,6 +45,9 @@ void codec_init(struct codec *codec, u32 features, u32 cache_lines, u8 *memory);
 void codec_encode(struct codec *codec, u32 page, const u8 *content, size_t room,
 		  struct page_record *record);
 
+/* The record is being sent: it counts. */
+void codec_took(struct codec *codec, const struct page_record *record);
+
 /* An encoder or the cache will look at the next page. */
 bool codec_may_encode(const struct codec *codec);
 

@@ -303,6 +303,7 @@ static bool fill_page(struct sender *sender, struct filling *filling)
 	if (record.codec != CODEC_RAW && !has_room(filling, record.size))
 		return false;
 	take(sender, (u32)page);
+	codec_took(&sender->codec, &record);
 	if (record.codec == CODEC_RAW) {
 		sender->open_page = (u32)page;
 		sender->open_offset = 0;

@@ -78,7 +78,7 @@ bool source_ended(const struct source *source)
 }
 
 /* The guest runs on, and the target is to hear of it if there is one. */
-static void abort_with(struct source *source, u64 now, unsigned code)
+void source_abort(struct source *source, u64 now, unsigned code)
 {
 	source->code = code;
 	run_on(source, now);
@@ -93,7 +93,7 @@ static void abort_with(struct source *source, u64 now, unsigned code)
 static void fall_back(struct source *source, u64 now)
 {
 	if (source->attempt >= ATTEMPTS_MAX) {
-		abort_with(source, now, MIG_ATTEMPTS);
+		source_abort(source, now, MIG_ATTEMPTS);
 		return;
 	}
 	run_on(source, now);
@@ -134,7 +134,7 @@ static void check_patience(struct source *source, u64 now)
 	    source->state == SOURCE_IN_DOUBT || now - source->lost_at < give_up)
 		return;
 	if (source->state != SOURCE_ABORTING)
-		abort_with(source, now, MIG_LINK);
+		source_abort(source, now, MIG_LINK);
 	else if (!source->prepared_once)
 		source_fail(source, now, source->code);
 }
@@ -146,11 +146,11 @@ static void on_ready(struct source *source, u64 now, const u8 *data)
 	if (source->state != SOURCE_ASKING)
 		return;
 	if (get_u64(data) < source->config->pages) {
-		abort_with(source, now, MIG_MEMORY);
+		source_abort(source, now, MIG_MEMORY);
 		return;
 	}
 	if (source->config->dry_run) {
-		abort_with(source, now, MIG_DRY);
+		source_abort(source, now, MIG_DRY);
 		return;
 	}
 	source->state = SOURCE_COPYING;
@@ -172,7 +172,7 @@ static void on_refuse(struct source *source, u64 now, const u8 *data)
 	if (late)
 		source->code = get_u32(data);
 	else
-		abort_with(source, now, get_u32(data));
+		source_abort(source, now, get_u32(data));
 }
 
 static void on_prepared(struct source *source, u64 now, const u8 *data)
@@ -182,7 +182,7 @@ static void on_prepared(struct source *source, u64 now, const u8 *data)
 		return;
 	if (get_u64(data + 8) != source->memory_hash ||
 	    get_u64(data + 16) != source->state_hash) {
-		abort_with(source, now, MIG_DIFFERS);
+		source_abort(source, now, MIG_DIFFERS);
 		return;
 	}
 	/* The point of no return: COMMIT is queued, nothing takes it back. */
@@ -209,7 +209,7 @@ static void on_differs(struct source *source, u64 now, const u8 *data)
 		return;
 	if (get_u64(data + 8) == source->memory_hash ||
 	    !link_room(&source->link)) {
-		abort_with(source, now, MIG_DIFFERS);
+		source_abort(source, now, MIG_DIFFERS);
 		return;
 	}
 	source->low = 0;
@@ -235,7 +235,7 @@ static void on_hash_tell(struct source *source, u64 now, const u8 *data)
 		return;
 	}
 	source->report.differs_at = source->low;
-	abort_with(source, now, MIG_DIFFERS);
+	source_abort(source, now, MIG_DIFFERS);
 }
 
 static void committed(struct source *source, u64 now)
@@ -268,13 +268,13 @@ static void on_aborted(struct source *source, u64 now, const u8 *data)
 static void on_abort(struct source *source, u64 now, const u8 *data)
 {
 	if (source->state < SOURCE_IN_DOUBT)
-		abort_with(source, now, get_u32(data));
+		source_abort(source, now, get_u32(data));
 }
 
 static void on_postcopy(struct source *source, u64 now, const u8 *data)
 {
 	if (source->state < SOURCE_IN_DOUBT)
-		abort_with(source, now, MIG_RECORD);
+		source_abort(source, now, MIG_RECORD);
 }
 
 static void source_record(struct source *source, u64 now,
@@ -304,7 +304,7 @@ static void source_record(struct source *source, u64 now,
 	if (code == MIG_OK)
 		on[record->type](source, now, record->data);
 	else if (source->state < SOURCE_IN_DOUBT)
-		abort_with(source, now, code);
+		source_abort(source, now, code);
 }
 
 /*
@@ -320,7 +320,7 @@ static void source_head(struct source *source, u64 now)
 	else if (source->state == SOURCE_IN_DOUBT)
 		aborted(source, now, MIG_DISCARDED);
 	else if (source->state < SOURCE_IN_DOUBT)
-		abort_with(source, now, MIG_DISCARDED);
+		source_abort(source, now, MIG_DISCARDED);
 }
 
 void source_input(struct source *source, u64 now, const u8 *frame, size_t size)
@@ -347,120 +347,6 @@ void source_input(struct source *source, u64 now, const u8 *frame, size_t size)
 }
 
 /* --- what the state does next --- */
-
-static void describe(struct source *source)
-{
-	const struct source_config *config = source->config;
-	u8 data[RECORD_DESCRIBE_SIZE];
-
-	put_u64(data, config->pages);
-	put_u32(data + 8, config->state_room);
-	put_u32(data + 12, config->dry_run);
-	memcpy(data + 16, config->vm, WIRE_NAME);
-	link_queue(&source->link, RECORD_DESCRIBE, data, sizeof(data));
-}
-
-/* RESTART, DESCRIBE, the requirements, ASK: a record for each step. */
-static void say_asking(struct source *source, u64 now)
-{
-	u32 step = source->step, needs = source->config->requirements;
-	u8 data[RECORD_REQUIRE_SIZE];
-
-	if (step > needs + 2)
-		return;
-	source->step++;
-	if (step == 0) {
-		put_u32(data, source->attempt);
-		link_queue(&source->link, RECORD_RESTART, data,
-			   RECORD_RESTART_SIZE);
-	} else if (step == 1) {
-		describe(source);
-	} else if (step < needs + 2) {
-		requirement_put(data, &source->config->requirement[step - 2]);
-		link_queue(&source->link, RECORD_REQUIRE, data, sizeof(data));
-	} else {
-		put_u32(data, needs);
-		link_queue(&source->link, RECORD_ASK, data, RECORD_ASK_SIZE);
-	}
-}
-
-static void say_state(struct source *source)
-{
-	u8 data[RECORD_DATA];
-	u32 size = (u32)mig_min(source->saved_size - source->saved_sent,
-				RECORD_DATA - RECORD_STATE_SIZE);
-
-	put_u32(data, source->saved_sent);
-	put_u32(data + 4, source->saved_size);
-	memcpy(data + RECORD_STATE_SIZE, source->saved + source->saved_sent,
-	       size);
-	link_queue(&source->link, RECORD_STATE, data, RECORD_STATE_SIZE + size);
-	source->saved_sent += size;
-}
-
-static void prepare(struct source *source, u64 now)
-{
-	u8 data[RECORD_PREPARE_SIZE];
-
-	source->memory_hash =
-		hash_sum(source->sender.hashes, 0, source->config->pages);
-	put_u32(data, source->attempt);
-	put_u32(data + 4, source->saved_size);
-	put_u64(data + 8, source->memory_hash);
-	put_u64(data + 16, source->state_hash);
-	link_queue(&source->link, RECORD_PREPARE, data, sizeof(data));
-	source->prepared_once = true;
-	source->state = SOURCE_PREPARING;
-}
-
-static void say_stopped(struct source *source, u64 now)
-{
-	if (source->saved_size == 0)
-		abort_with(source, now, MIG_HOST);
-	else if (source->saved_sent < source->saved_size)
-		say_state(source);
-	else if (sender_resolved_all(&source->sender) &&
-		 link_quiet(&source->link))
-		prepare(source, now);
-}
-
-/* COMMIT once in each session, unless the target says that it is needless. */
-static void say_commit(struct source *source, u64 now)
-{
-	u8 data[RECORD_COMMIT_SIZE];
-
-	if (source->step != 0)
-		return;
-	source->step = 1;
-	put_u32(data, source->attempt);
-	put_u32(data + 4, 0);
-	put_u64(data + 8, source->certificate);
-	link_queue(&source->link, RECORD_COMMIT, data, sizeof(data));
-}
-
-static void say_abort(struct source *source, u64 now)
-{
-	u8 data[RECORD_ABORT_SIZE];
-
-	if (source->step != 0)
-		return;
-	source->step = 1;
-	put_u32(data, source->code);
-	put_u32(data + 4, 0);
-	link_queue(&source->link, RECORD_ABORT, data, sizeof(data));
-}
-
-static void say(struct source *source, u64 now)
-{
-	static void (*const saying[])(struct source *, u64) = {
-		[SOURCE_ASKING] = say_asking,	[SOURCE_STOPPED] = say_stopped,
-		[SOURCE_IN_DOUBT] = say_commit, [SOURCE_ABORTING] = say_abort,
-		[SOURCE_FAILED] = NULL,
-	};
-
-	if (link_room(&source->link) && saying[source->state] != NULL)
-		saying[source->state](source, now);
-}
 
 static void check_time(struct source *source, u64 now)
 {
@@ -495,7 +381,7 @@ size_t source_output(struct source *source, u64 now, u8 *frame)
 	size = source_search_output(source, now, frame);
 	if (size != 0)
 		return size;
-	say(source, now);
+	source_say(source, now);
 	/* It says no more than what is queued once it has ended. */
 	if (source_ended(source) && link_quiet(&source->link))
 		return 0;
@@ -528,7 +414,7 @@ bool source_cancel(struct source *source, u64 now)
 {
 	if (source->state == SOURCE_IDLE || source->state >= SOURCE_IN_DOUBT)
 		return false;
-	abort_with(source, now, MIG_CANCELLED);
+	source_abort(source, now, MIG_CANCELLED);
 	return true;
 }
 

@@ -111,12 +111,18 @@ void source_round_next(struct source *source, u64 now);
 void source_stop(struct source *source, u64 now);
 void source_finish_report(struct source *source, u64 now);
 
+/* source_say.c: queues the next record that the state asks for. */
+void source_say(struct source *source, u64 now);
+
 /* source_session.c: finding the target. */
 size_t source_search_output(struct source *source, u64 now, u8 *frame);
 void source_search_input(struct source *source, u64 now, const u8 *frame,
 			 size_t size);
 void source_search_start(struct source *source, u64 now);
 void source_session_up(struct source *source, u64 now);
+
+/* source.c: the ends; the guest runs on after the first two. */
+void source_abort(struct source *source, u64 now, unsigned code);
 void source_fail(struct source *source, u64 now, unsigned code);
 void source_done(struct source *source, u64 now);
 
