@@ -30,12 +30,14 @@ KERNEL_OBJ  := $(patsubst %,$(OUT)/obj/%.o,$(KERNEL_SRC))
 # Large fills and copies are calls: `rep stos` inline is slow where the processor
 # is emulated.
 string_calls = -m$(1)-strategy=unrolled_loop:128:noalign,libcall:-1:noalign
-# Small everywhere, fast on the way from exit to entry and in the copy loops.
+# Small everywhere, fast on the way from exit to entry, of a frame, and in the
+# copy loops.
 # What is small keeps its frame pointers and its functions, for backtraces.
 KERNEL_FAST  := $(addprefix kernel/,lib/string.c vm/run.c vm/exits.c vm/fetch.c \
 		vm/inject.c svm/enter.c svm/quick.c svm/exit.c vmx/enter.c \
-		vmx/exit.c) $(addprefix drivers/,netdev.c virtq.c \
-		virtio_net.c)
+		vmx/exit.c net/switch.c machine/virtqueue.c \
+		machine/virtio_net.c) \
+		$(addprefix drivers/,netdev.c virtq.c virtio_net.c)
 FAST_FLAGS   := -O2 -fomit-frame-pointer
 SMALL_FLAGS  := -Oz -fno-omit-frame-pointer -fno-inline-functions-called-once \
 		-fno-tree-loop-im -fno-move-loop-invariants

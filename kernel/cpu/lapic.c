@@ -229,15 +229,23 @@ const char *lapic_timer_text(void)
 	return use_deadline ? "TSC deadline" : "one-shot";
 }
 
+/*
+ * One that is armed for an earlier time stays: whoever takes its interrupt looks
+ * at the time and arms again. Guests' deadlines move at every entry, and where
+ * the local APIC is emulated a write to it costs more than the rest of an exit.
+ */
 void timer_arm(u64 tsc_deadline)
 {
-	u64 now, ticks;
+	struct cpu *cpu = this_cpu();
+	u64 now = rdtsc(), ticks;
 
+	if (cpu->timer_at > now && cpu->timer_at <= tsc_deadline)
+		return;
+	cpu->timer_at = tsc_deadline;
 	if (use_deadline) {
 		wrmsr(MSR_TSC_DEADLINE, MAX(tsc_deadline, 1));
 		return;
 	}
-	now = rdtsc();
 	ticks = tsc_deadline > now ? ratio_apply(timer_rate, tsc_deadline - now)
 				   : 0;
 	/* One more: not before the deadline. 0 would stop the timer. */
@@ -246,6 +254,7 @@ void timer_arm(u64 tsc_deadline)
 
 void timer_cancel(void)
 {
+	this_cpu()->timer_at = 0;
 	if (use_deadline)
 		wrmsr(MSR_TSC_DEADLINE, 0);
 	else

@@ -140,6 +140,7 @@ static void handle_interrupt(u64 vector)
 		break;
 	case VECTOR_TIMER:
 		cpu->timer_interrupts++;
+		cpu->timer_at = 0;
 		lapic_eoi();
 		break;
 	case VECTOR_KICK:

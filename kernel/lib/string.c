@@ -68,6 +68,23 @@ void *memset(void *dst, int byte, size_t n)
 	return dst;
 }
 
+/* Eight words at a time: one branch for a cache line. */
+bool is_zero(const void *at, size_t n)
+{
+	const u8 *p = at;
+
+	for (; n >= 64; n -= 64, p += 64) {
+		const word *w = (const word *)p;
+
+		if (w[0] | w[1] | w[2] | w[3] | w[4] | w[5] | w[6] | w[7])
+			return false;
+	}
+	while (n--)
+		if (*p++)
+			return false;
+	return true;
+}
+
 int memcmp(const void *a, const void *b, size_t n)
 {
 	const u8 *p = a, *q = b;

@@ -209,7 +209,8 @@ LINUX = [
     linux_boot("svm-linux-2", "svm", 2,
                linux("cloud", "cloud", ALL_TESTS + " godwit.cpus=2",
                      "cpus = 2"),
-               linux("again", "cloud", "godwit.then=reboot")),
+               linux("again", "cloud", "godwit.then=reboot",
+                     "on-reset = end")),
     linux_boot("svm-linux-general", "svm", 1,
                linux("general", "general", ALL_TESTS), BASELINE),
 ]

@@ -129,7 +129,7 @@ static u32 receive(void)
 
 static u32 await(void)
 {
-	return wait_for(in.ring->used.index != in.seen) ? receive() : 0;
+	return wait_politely(in.ring->used.index != in.seen) ? receive() : 0;
 }
 
 static bool is_ours(u32 size)

@@ -51,6 +51,16 @@ u64 ns_to_tsc(u64 ns)
 	return (unsigned __int128)ns * FAKE_TSC_HZ / NS_PER_S;
 }
 
+WEAK bool is_zero(const void *at, size_t n)
+{
+	const u8 *byte = at;
+
+	while (n--)
+		if (*byte++)
+			return false;
+	return true;
+}
+
 /* --- the log, the console, the end --- */
 
 void log_line(enum log_level level, const char *fmt, ...)

@@ -29,6 +29,7 @@ size_t own_strnlen(const char *s, size_t max);
 int own_strcmp(const char *a, const char *b);
 int own_strncmp(const char *a, const char *b, size_t n);
 char *own_strchr(const char *s, int c);
+bool is_zero(const void *at, size_t n);
 bool copy_string(char *dst, size_t size, const char *src);
 bool parse_number(const char *s, u64 *value);
 int own_snprintf(char *buf, size_t size, const char *fmt, ...) PRINTF(3);
@@ -103,6 +104,23 @@ TEST(memmove_survives_any_overlap)
 			CHECK_MEM(got, want, AREA);
 		}
 	}
+}
+
+TEST(is_zero_looks_at_all_of_it)
+{
+	static u8 bytes[300];
+
+	for (unsigned n = 0; n < 200; n++)
+		for (unsigned shift = 0; shift < 9; shift++) {
+			memset(bytes, 1, sizeof(bytes));
+			memset(bytes + 20 + shift, 0, n);
+			CHECK(is_zero(bytes + 20 + shift, n));
+			for (unsigned i = 0; i < n; i++) {
+				bytes[20 + shift + i] = 0x80;
+				CHECK(!is_zero(bytes + 20 + shift, n));
+				bytes[20 + shift + i] = 0;
+			}
+		}
 }
 
 TEST(memset_fills_that_and_no_more)

@@ -77,12 +77,21 @@ bool irq_counted(struct trap_frame *frame);
  */
 #define LONG_TIME  1000000000ULL /* TSC ticks: 0.4 to 10 s */
 #define LONG_LOOKS 10000000u
-#define wait_for(cond)                                                        \
+#define wait_looking(cond, long_looks)                                        \
 	({                                                                    \
 		u64 wait_end = rdtsc() + LONG_TIME, looks = 0;                \
-		while (!(cond) && (rdtsc() < wait_end || looks < LONG_LOOKS)) \
+		while (!(cond) && (rdtsc() < wait_end || looks < long_looks)) \
 			looks++;                                              \
 		(cond);                                                       \
 	})
+#define wait_for(cond) wait_looking(cond, LONG_LOOKS)
+
+/*
+ * For what another VM on the same CPU has to do. Each look is an exit, so that
+ * its turn comes even where nothing interrupts a guest that runs with IF=0
+ * (SVM in Bochs).
+ */
+#define wait_politely(cond) \
+	wait_looking((cpuid(0, 0), (cond)), LONG_LOOKS / 200)
 
 #endif

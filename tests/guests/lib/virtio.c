@@ -152,7 +152,7 @@ bool queue_wait(struct queue *queue, struct used *used)
 {
 	volatile struct ring *ring = queue->ring;
 
-	if (!wait_for(ring->used.index != queue->seen))
+	if (!wait_politely(ring->used.index != queue->seen))
 		return false;
 	BARRIER();
 	used->id = ring->used.entry[queue->seen % queue->size].id;
