@@ -78,6 +78,7 @@ include boot/boot.mk
 -include tests/fuzz/fuzz.mk
 -include tools/tools.mk
 -include tools/run.mk
+-include migrate/migrate.mk
 
 clean: ## remove what was built
 	rm -rf $(OUT)

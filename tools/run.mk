@@ -6,7 +6,7 @@ check: ## run all tests, or those whose name has K=NAME in it
 	@tools/check '$(K)'
 
 check-unit: ## only the tests that run on the build host
-	@CHECK_IN=tests/unit tools/check '$(K)'
+	@CHECK_IN="tests/unit tests/sim tests/fuzz" tools/check '$(K)'
 
 check-svm: ## only the tests on AMD machines
 	@CHECK_IN=tests/e2e tools/check '$(K)' --engine svm
@@ -64,7 +64,8 @@ lint: ## formatting and static analysis
 	@tools/lint
 
 help: ## this list
-	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' Makefile tools/run.mk tests/fuzz/fuzz.mk | \
+	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' Makefile tools/run.mk \
+		tests/fuzz/fuzz.mk migrate/migrate.mk | \
 		while IFS='	' read -r name text; do \
 			printf '  make %-12s %s\n' "$$name" "$$text"; done
 

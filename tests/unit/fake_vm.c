@@ -52,6 +52,7 @@ u64 ns_to_tsc(u64 ns)
 	return (unsigned __int128)ns * FAKE_TSC_HZ / NS_PER_S;
 }
 
+bool is_zero(const void *at, size_t n);
 WEAK bool is_zero(const void *at, size_t n)
 {
 	const u8 *byte = at;

@@ -1,0 +1,69 @@
+/*
+ * Page codecs. The encoder looks at a page and writes what is shortest of what
+ * pays; the decoder applies a checked record to a page. A codec that does not
+ * pay for itself is turned off for a while, and the report says so.
+ */
+#ifndef MIGRATE_CODEC_H
+#define MIGRATE_CODEC_H
+
+#include "migrate/wire.h"
+
+#define CODEC_LZ4_STATE 16416 /* LZ4_sizeofState(), checked at set-up */
+
+struct codec_count {
+	u64 tried, pages,
+		bytes; /* pages it encoded, bytes it needed for them */
+	u32 asleep;    /* pages until it is tried again */
+	u32 poor;      /* tries in a row that did not pay */
+	u64 turned_off;
+};
+
+struct codec_cache_line {
+	u32 page;   /* plus one; 0: empty */
+	u32 filled; /* bytes of content from the start */
+	u8 content[MIG_PAGE];
+};
+
+struct codec {
+	u32 features;
+	struct codec_cache_line *cache; /* direct-mapped */
+	u32 cache_lines;
+	u8 *lz4_state;
+	u8 *encoded; /* MIG_PAGE bytes for an encoder's output */
+	struct codec_count count[CODECS];
+};
+
+/* Sizes of the memory that codec_init() is given. */
+size_t codec_memory(u32 cache_lines);
+void codec_init(struct codec *codec, u32 features, u32 cache_lines, u8 *memory);
+
+/*
+ * How to send a page: CODEC_ZERO, WORD, DELTA, LZ4 with their data in the
+ * record, at most `room` bytes of it; or CODEC_RAW, whose bytes the caller
+ * cuts as they fit.
+ */
+void codec_encode(struct codec *codec, u32 page, const u8 *content, size_t room,
+		  struct page_record *record);
+
+/* The record is being sent: it counts. */
+void codec_took(struct codec *codec, const struct page_record *record);
+
+/* An encoder or the cache will look at the next page. */
+bool codec_may_encode(const struct codec *codec);
+
+/* These bytes of a page were sent; a page that is lost is forgotten. */
+void codec_sent(struct codec *codec, u32 page, unsigned offset, const u8 *bytes,
+		unsigned size);
+void codec_forget(struct codec *codec, u32 page);
+
+/* The record passed page_record_parse(). False: its data make no page. */
+bool codec_decode(const struct page_record *record, u8 *page, u8 *scratch);
+
+/* codec_*.c: each encodes into `to`, returning its size or 0 for "no". */
+size_t delta_encode(const u8 *before, const u8 *now, u8 *to, size_t room);
+bool delta_apply(const u8 *data, size_t size, u8 *page);
+size_t lz4_encode(u8 *state, const u8 *page, u8 *to, size_t room);
+bool lz4_decode(const u8 *data, size_t size, u8 *page);
+size_t lz4_state_size(void);
+
+#endif

@@ -1,0 +1,148 @@
+#include "migrate/crypto.h"
+
+#include <bearssl.h>
+
+#include "migrate/hash.h"
+
+unsigned crypto_tag_size(u8 security)
+{
+	return security == WIRE_CLEAR ? WIRE_CHECK : WIRE_TAG_MAX;
+}
+
+static size_t body_size(const u8 *frame)
+{
+	return get_u16(frame + WIRE_ETHERNET + 2);
+}
+
+/* Runs the cipher over a frame; the tag that it should have into `tag`. */
+static void run_cipher(const struct crypto_key *key, u8 security, u8 *frame,
+		       u64 number, u8 tag[WIRE_TAG_MAX], int encrypt)
+{
+	size_t body = body_size(frame);
+	bool hidden = security == WIRE_ENCRYPT;
+	u8 nonce[12];
+
+	put_u32(nonce, frame[WIRE_ETHERNET] & 15);
+	put_u64(nonce + 4, number);
+	br_poly1305_ctmul_run(key->key, nonce, frame + WIRE_BODY,
+			      hidden ? body : 0, frame + WIRE_ETHERNET,
+			      WIRE_HEADER + (hidden ? 0 : body), tag,
+			      &br_chacha20_ct_run, encrypt);
+}
+
+static u64 frame_check(u64 key, const u8 *frame)
+{
+	return hash_check(key, frame + WIRE_ETHERNET,
+			  WIRE_HEADER + body_size(frame));
+}
+
+/* In a time that does not depend on where they differ. */
+static bool same(const u8 *a, const u8 *b, size_t size)
+{
+	unsigned difference = 0;
+
+	for (size_t i = 0; i < size; i++)
+		difference |= a[i] ^ b[i];
+	return difference == 0;
+}
+
+void crypto_seal(const struct crypto_key *key, u8 security, u8 *frame,
+		 u64 number)
+{
+	u8 *tag = frame + WIRE_BODY + body_size(frame);
+
+	if (security == WIRE_CLEAR)
+		put_u64(tag, frame_check(key->check, frame));
+	else
+		run_cipher(key, security, frame, number, tag, 1);
+}
+
+bool crypto_open(const struct crypto_key *key, u8 security, u8 *frame,
+		 u64 number)
+{
+	const u8 *tag = frame + WIRE_BODY + body_size(frame);
+	u8 wanted[WIRE_TAG_MAX];
+
+	if (security == WIRE_CLEAR)
+		return get_u64(tag) == frame_check(key->check, frame);
+	run_cipher(key, security, frame, number, wanted, 0);
+	return same(tag, wanted, sizeof(wanted));
+}
+
+static void hello_tag(const u8 *psk, u8 security, const u8 *frame,
+		      u8 tag[WIRE_TAG_MAX])
+{
+	br_hmac_key_context key;
+	br_hmac_context hmac;
+	u8 full[CRYPTO_HASH];
+
+	if (security == WIRE_CLEAR) {
+		put_u64(tag, frame_check(0, frame));
+		put_u64(tag + 8, 0);
+		return;
+	}
+	br_hmac_key_init(&key, &br_sha256_vtable, psk, CRYPTO_KEY);
+	br_hmac_init(&hmac, &key, sizeof(full));
+	br_hmac_update(&hmac, frame + WIRE_ETHERNET, WIRE_HEADER + HELLO_SIZE);
+	br_hmac_out(&hmac, full);
+	memcpy(tag, full, WIRE_TAG_MAX);
+}
+
+void crypto_hello_seal(const u8 *psk, u8 security, u8 *frame)
+{
+	hello_tag(psk, security, frame, frame + WIRE_BODY + HELLO_SIZE);
+}
+
+bool crypto_hello_open(const u8 *psk, u8 security, const u8 *frame)
+{
+	u8 wanted[WIRE_TAG_MAX];
+
+	hello_tag(psk, security, frame, wanted);
+	return same(frame + WIRE_BODY + HELLO_SIZE, wanted, sizeof(wanted));
+}
+
+void crypto_public(u8 public[32], const u8 secret[32])
+{
+	br_ec_c25519_m31.mulgen(public, secret, 32, BR_EC_curve25519);
+}
+
+static bool is_zero(const u8 *bytes, size_t size)
+{
+	unsigned any = 0;
+
+	for (size_t i = 0; i < size; i++)
+		any |= bytes[i];
+	return any == 0;
+}
+
+bool crypto_agree(struct crypto_key key[2], u8 security, const u8 *psk,
+		  const u8 secret[32], const u8 peer[32], const u8 *offer,
+		  const u8 *accept)
+{
+	br_sha256_context sha;
+	br_hkdf_context hkdf;
+	u8 transcript[CRYPTO_HASH], shared[32];
+
+	br_sha256_init(&sha);
+	br_sha256_update(&sha, offer, HELLO_SIZE);
+	br_sha256_update(&sha, accept, HELLO_SIZE);
+	br_sha256_out(&sha, transcript);
+	br_hkdf_init(&hkdf, &br_sha256_vtable, transcript, sizeof(transcript));
+	if (security != WIRE_CLEAR) {
+		memcpy(shared, peer, sizeof(shared));
+		/* RFC 7748, section 6.1: a point of small order gives zero. */
+		if (!br_ec_c25519_m31.mul(shared, sizeof(shared), secret, 32,
+					  BR_EC_curve25519) ||
+		    is_zero(shared, sizeof(shared)))
+			return false;
+		br_hkdf_inject(&hkdf, psk, CRYPTO_KEY);
+		br_hkdf_inject(&hkdf, shared, sizeof(shared));
+		memset(shared, 0, sizeof(shared));
+	}
+	br_hkdf_flip(&hkdf);
+	for (unsigned i = 0; i < 2; i++) {
+		br_hkdf_produce(&hkdf, "godwit 1", 8, key[i].key, CRYPTO_KEY);
+		key[i].check = get_u64(key[i].key);
+	}
+	return true;
+}

@@ -1,0 +1,43 @@
+/*
+ * Hashes against mistakes, not against attackers: one multiplication per word,
+ * no SIMD, so that they are always on (docs/wire.md, "Hashes"). Page hashes are
+ * kept in 3 bytes each.
+ */
+#ifndef MIGRATE_HASH_H
+#define MIGRATE_HASH_H
+
+#include "migrate/types.h"
+
+#define PAGE_HASH_BYTES 3
+
+u64 hash_check(u64 key, const void *data, size_t size);
+u32 hash_page(const void *page); /* 24 bits */
+u64 hash_mix(u64 x);
+
+/* The share of one page in the hash of all memory. */
+static inline u64 hash_share(u64 page, u32 hash)
+{
+	return hash_mix(page << 24 | hash);
+}
+
+static inline u32 hash_get(const u8 *table, u64 page)
+{
+	const u8 *at = table + page * PAGE_HASH_BYTES;
+
+	return (u32)at[0] | (u32)at[1] << 8 | (u32)at[2] << 16;
+}
+
+static inline void hash_set(u8 *table, u64 page, u32 hash)
+{
+	u8 *at = table + page * PAGE_HASH_BYTES;
+
+	at[0] = (u8)hash;
+	at[1] = (u8)(hash >> 8);
+	at[2] = (u8)(hash >> 16);
+}
+
+/* The sum of shares of `count` pages from `first`. */
+u64 hash_sum(const u8 *table, u64 first, u64 count);
+u64 hash_certificate(u64 memory, u64 state, const u8 migration[16]);
+
+#endif

@@ -1,0 +1,120 @@
+#include "migrate/receiver.h"
+
+size_t receiver_memory(u64 pages)
+{
+	return (size_t)bits_words(pages) * 16 + MIG_PAGE +
+	       (size_t)pages * PAGE_HASH_BYTES + 8;
+}
+
+void receiver_init(struct receiver *receiver, u64 pages, u8 *memory)
+{
+	size_t map = (size_t)bits_words(pages) * 8;
+	u32 zero;
+
+	memset(receiver, 0, sizeof(*receiver));
+	receiver->pages = pages;
+	receiver->touched = (u64 *)(void *)memory;
+	receiver->stale = (u64 *)(void *)(memory + map);
+	memset(memory, 0, 2 * map + MIG_PAGE);
+	receiver->scratch = memory + 2 * map;
+	receiver->hashes = receiver->scratch + MIG_PAGE;
+	zero = hash_page(receiver->scratch);
+	for (u64 i = 0; i < pages; i++)
+		hash_set(receiver->hashes, i, zero);
+}
+
+void receiver_session(struct receiver *receiver)
+{
+	receiver->highest = 0;
+	memset(receiver->bitmap, 0, sizeof(receiver->bitmap));
+}
+
+static void shift(u64 *bitmap, u64 by)
+{
+	u64 words = by / 64, bits = by % 64;
+
+	for (u64 i = WINDOW_BITS / 64; i-- > 0;) {
+		u64 high = i >= words ? bitmap[i - words] : 0;
+		u64 low = i > words ? bitmap[i - words - 1] : 0;
+
+		bitmap[i] =
+			bits == 0 ? high : high << bits | low >> (64 - bits);
+	}
+}
+
+bool receiver_accept(struct receiver *receiver, u64 number)
+{
+	u64 behind = receiver->highest - number;
+
+	if (number > receiver->highest) {
+		shift(receiver->bitmap,
+		      mig_min(number - receiver->highest, WINDOW_BITS));
+		receiver->highest = number;
+		behind = 0;
+	} else if (behind >= WINDOW_REORDER ||
+		   bits_test(receiver->bitmap, behind)) {
+		receiver->refused++;
+		return false;
+	}
+	bits_set(receiver->bitmap, behind);
+	return true;
+}
+
+static void rehash(struct receiver *receiver, u64 page)
+{
+	hash_set(receiver->hashes, page,
+		 hash_page(receiver->page(receiver->context, page)));
+	bits_clear(receiver->stale, page);
+}
+
+static void zero_pages(struct receiver *receiver,
+		       const struct page_record *record)
+{
+	for (u64 i = record->page; i < (u64)record->page + record->size; i++) {
+		/* Memory that was never touched need not be. */
+		if (!bits_test(receiver->touched, i))
+			continue;
+		memset(receiver->page(receiver->context, i), 0, MIG_PAGE);
+		bits_set(receiver->stale, i);
+	}
+	receiver->applied += record->size;
+}
+
+bool receiver_apply(struct receiver *receiver, const u8 *body, size_t size)
+{
+	struct page_record record;
+	size_t used = 0;
+
+	while (used < size) {
+		if (!page_record_parse(body, size, &used, receiver->pages,
+				       &record))
+			return false;
+		if (record.codec == CODEC_ZERO) {
+			zero_pages(receiver, &record);
+			continue;
+		}
+		bits_set(receiver->touched, record.page);
+		bits_set(receiver->stale, record.page);
+		if (!codec_decode(
+			    &record,
+			    receiver->page(receiver->context, record.page),
+			    receiver->scratch))
+			return false;
+		receiver->applied++;
+		/* In order, these are the page's last bytes: hash them now. */
+		if (record.codec != CODEC_RAW ||
+		    record.offset + record.size == (int)MIG_PAGE)
+			rehash(receiver, record.page);
+	}
+	return true;
+}
+
+u64 receiver_hash(struct receiver *receiver, u64 first, u64 count)
+{
+	u64 end = first + count;
+
+	for (u64 i = bits_next(receiver->stale, end, first); i < end;
+	     i = bits_next(receiver->stale, end, i + 1))
+		rehash(receiver, i);
+	return hash_sum(receiver->hashes, first, count);
+}

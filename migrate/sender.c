@@ -1,0 +1,433 @@
+#include "migrate/sender.h"
+
+#define BURST_FRAMES 4
+#define BURST_TIME   200
+
+size_t sender_memory(u64 pages, u32 cache_lines)
+{
+	return (size_t)bits_words(pages) * 8 + MIG_PAGE +
+	       codec_memory(cache_lines) + (size_t)pages * PAGE_HASH_BYTES + 8;
+}
+
+void sender_init(struct sender *sender, u64 pages, u32 features,
+		 u32 cache_lines, u8 *memory)
+{
+	memset(sender, 0, sizeof(*sender));
+	sender->pages = pages;
+	sender->todo = (u64 *)(void *)memory;
+	memset(sender->todo, 0, (size_t)bits_words(pages) * 8);
+	memory += bits_words(pages) * 8;
+	sender->open_content = memory;
+	memory += MIG_PAGE;
+	codec_init(&sender->codec, features, cache_lines, memory);
+	sender->hashes = memory + codec_memory(cache_lines);
+}
+
+void sender_count(struct sender *sender)
+{
+	sender->todo_left = 0;
+	for (u64 i = 0; i < bits_words(sender->pages); i++)
+		sender->todo_left += bits_count(sender->todo[i]);
+}
+
+bool sender_sent_all(const struct sender *sender)
+{
+	return sender->todo_left == 0 && sender->again_count == 0 &&
+	       sender->open_offset == 0;
+}
+
+bool sender_resolved_all(const struct sender *sender)
+{
+	return sender_sent_all(sender) && sender->unresolved == 0;
+}
+
+static bool is_todo(const struct sender *sender, u32 page)
+{
+	return bits_test(sender->todo, page);
+}
+
+static void want(struct sender *sender, u32 page)
+{
+	if (!is_todo(sender, page)) {
+		bits_set(sender->todo, page);
+		sender->todo_left++;
+	}
+}
+
+static u32 part_pages(const struct part *part)
+{
+	return part->codec == CODEC_ZERO ? part->size : 1;
+}
+
+static u16 *flying(struct sender *sender, u32 page)
+{
+	return &sender->flying[page % FLYING_COUNTERS];
+}
+
+/* --- what becomes of frames --- */
+
+/* What was lost is wanted again: the raw bytes alone, or the pages. */
+static void part_lost(struct sender *sender, const struct part *part)
+{
+	u32 slot;
+
+	for (u32 i = 0; i < part_pages(part); i++)
+		codec_forget(&sender->codec, part->page + i);
+	if (part->codec != CODEC_RAW || sender->again_count == WINDOW_SPAN) {
+		for (u32 i = 0; i < part_pages(part); i++)
+			want(sender, part->page + i);
+		return;
+	}
+	slot = (sender->again_first + sender->again_count++) % WINDOW_SPAN;
+	sender->again[slot] = *part;
+}
+
+static void resolve(struct sender *sender, struct flight *flight, bool received)
+{
+	flight->resolved = true;
+	sender->unresolved--;
+	if (!received)
+		sender->counts.frames_lost++;
+	for (unsigned i = 0; i < flight->count; i++) {
+		const struct part *part = &flight->part[i];
+
+		for (u32 j = 0; j < part_pages(part); j++)
+			--*flying(sender, part->page + j);
+		if (!received)
+			part_lost(sender, part);
+	}
+}
+
+static void drop_resolved(struct sender *sender)
+{
+	while (sender->flight_count != 0 &&
+	       sender->flight[sender->flight_first].resolved) {
+		sender->flight_first = (sender->flight_first + 1) % WINDOW_SPAN;
+		sender->flight_count--;
+	}
+}
+
+void sender_resolve(struct sender *sender, u64 now,
+		    const struct control *control)
+{
+	u32 before = sender->unresolved;
+
+	for (u32 i = 0; i < sender->flight_count; i++) {
+		struct flight *flight =
+			&sender->flight[(sender->flight_first + i) %
+					WINDOW_SPAN];
+		u64 behind = control->highest - flight->number;
+
+		if (flight->number > control->highest)
+			break;
+		if (flight->resolved)
+			continue;
+		if (behind < WINDOW_BITS && bits_test(control->bitmap, behind))
+			resolve(sender, flight, true);
+		else if (behind >= WINDOW_REORDER)
+			resolve(sender, flight, false);
+	}
+	drop_resolved(sender);
+	if (sender->unresolved != before)
+		sender->progress_at = now;
+}
+
+void sender_session(struct sender *sender, u64 now)
+{
+	for (u32 i = 0; i < sender->flight_count; i++) {
+		struct flight *flight =
+			&sender->flight[(sender->flight_first + i) %
+					WINDOW_SPAN];
+
+		if (!flight->resolved)
+			resolve(sender, flight, false);
+	}
+	drop_resolved(sender);
+	sender->progress_at = now;
+}
+
+/* --- filling frames --- */
+
+struct filling {
+	u8 *body;
+	size_t room, used;
+	struct flight *flight;
+};
+
+static bool has_room(const struct filling *filling, size_t data)
+{
+	return filling->flight->count < FLIGHT_RECORDS &&
+	       filling->used + PAGE_HEAD + data <= filling->room;
+}
+
+static void add(struct sender *sender, struct filling *filling,
+		const struct page_record *record)
+{
+	struct flight *flight = filling->flight;
+	struct part *part = &flight->part[flight->count++];
+	u8 *at = filling->body + filling->used;
+
+	*part = (struct part){record->page, record->offset, record->size,
+			      record->codec};
+	page_record_put(at, record);
+	filling->used += PAGE_HEAD;
+	if (record->codec != CODEC_ZERO) {
+		memcpy(at + PAGE_HEAD, record->data, record->size);
+		filling->used += record->size;
+	}
+	for (u32 i = 0; i < part_pages(part); i++)
+		++*flying(sender, part->page + i);
+}
+
+/* As much of `size` raw bytes as fits; returns how much that was. */
+static unsigned add_raw(struct sender *sender, struct filling *filling,
+			u32 page, const u8 *content, unsigned offset,
+			unsigned size)
+{
+	struct page_record record = {
+		.page = page, .codec = CODEC_RAW, .offset = (u16)offset};
+
+	if (!has_room(filling, 1))
+		return 0;
+	size = (unsigned)mig_min(size,
+				 filling->room - filling->used - PAGE_HEAD);
+	record.size = (u16)size;
+	record.data = content + offset;
+	add(sender, filling, &record);
+	return size;
+}
+
+/* All of these come before any new page, so none outlives its page's content.
+ */
+static bool fill_again(struct sender *sender, struct filling *filling)
+{
+	while (sender->again_count != 0) {
+		struct part *part = &sender->again[sender->again_first];
+		unsigned sent = part->size;
+
+		if (!is_todo(sender, part->page)) {
+			sent = add_raw(
+				sender, filling, part->page,
+				sender->page(sender->context, part->page),
+				part->offset, part->size);
+			if (sent == 0)
+				return false;
+			sender->counts.parts_again++;
+		}
+		part->offset += sent;
+		part->size -= sent;
+		if (part->size == 0) {
+			sender->again_first =
+				(sender->again_first + 1) % WINDOW_SPAN;
+			sender->again_count--;
+		}
+	}
+	return true;
+}
+
+/* The next bytes of the page that is open. False: the frame is full. */
+static bool fill_open(struct sender *sender, struct filling *filling)
+{
+	unsigned sent, offset = sender->open_offset;
+
+	sent = add_raw(sender, filling, sender->open_page, sender->open, offset,
+		       MIG_PAGE - offset);
+	if (sent == 0)
+		return false;
+	codec_sent(&sender->codec, sender->open_page, offset,
+		   sender->open + offset, sent);
+	sender->open_offset = (u16)((offset + sent) % MIG_PAGE);
+	return sender->open_offset == 0;
+}
+
+/* A page to send of which nothing is under way, or `pages`. */
+static u64 next_page(struct sender *sender)
+{
+	u64 page = bits_next(sender->todo, sender->pages, sender->cursor);
+
+	if (sender->todo_left == 0)
+		return sender->pages;
+	while (page < sender->pages && *flying(sender, (u32)page) != 0)
+		page = bits_next(sender->todo, sender->pages, page + 1);
+	return page;
+}
+
+/* A run of zero pages grows by one rather than take another record. */
+static bool extend_run(struct filling *filling, u32 page)
+{
+	struct flight *flight = filling->flight;
+	struct part *last;
+
+	if (flight->count == 0)
+		return false;
+	last = &flight->part[flight->count - 1];
+	if (last->codec != CODEC_ZERO || last->page + last->size != page ||
+	    last->size == ZERO_RUN_MAX)
+		return false;
+	last->size++;
+	put_u16(filling->body + filling->used - 2, last->size);
+	return true;
+}
+
+static void take(struct sender *sender, u32 page)
+{
+	bits_clear(sender->todo, page);
+	sender->todo_left--;
+	sender->cursor = page + 1;
+	sender->counts.pages++;
+	hash_set(sender->hashes, page, hash_page(sender->open));
+}
+
+/* False: the frame is full, or there is no page to send. */
+static bool fill_page(struct sender *sender, struct filling *filling)
+{
+	struct page_record record;
+	u64 page = next_page(sender);
+
+	if (page == sender->pages && sender->cursor != 0) {
+		sender->cursor = 0;
+		page = next_page(sender);
+	}
+	if (page == sender->pages || !has_room(filling, 8))
+		return false;
+	sender->open = sender->page(sender->context, page);
+	/*
+	 * An encoder and the cache must see one content. Raw bytes need not be:
+	 * a page that is written meanwhile is dirty, and sent again.
+	 */
+	if (codec_may_encode(&sender->codec))
+		sender->open =
+			memcpy(sender->open_content, sender->open, MIG_PAGE);
+	codec_encode(&sender->codec, (u32)page, sender->open,
+		     filling->room - PAGE_HEAD, &record);
+	if (record.codec != CODEC_RAW && !has_room(filling, record.size))
+		return false;
+	take(sender, (u32)page);
+	codec_took(&sender->codec, &record);
+	if (record.codec == CODEC_RAW) {
+		sender->open_page = (u32)page;
+		sender->open_offset = 0;
+		return fill_open(sender, filling);
+	}
+	if (record.codec == CODEC_ZERO && extend_run(filling, record.page))
+		++*flying(sender, record.page);
+	else
+		add(sender, filling, &record);
+	codec_sent(&sender->codec, record.page, 0, sender->open, MIG_PAGE);
+	return true;
+}
+
+static void fill(struct sender *sender, struct filling *filling)
+{
+	if (!fill_again(sender, filling))
+		return;
+	if (sender->open_offset != 0 && !fill_open(sender, filling))
+		return;
+	while (fill_page(sender, filling))
+		;
+}
+
+/* --- when to send --- */
+
+static u64 burst(const struct sender *sender, const struct link *link)
+{
+	return mig_max((u64)BURST_FRAMES * link->frame_size,
+		       sender->rate * BURST_TIME / 1000000);
+}
+
+/* Bytes per second become bytes that may be sent now. */
+static void earn(struct sender *sender, const struct link *link, u64 now)
+{
+	u64 most = burst(sender, link), passed = now - sender->allowance_at;
+
+	/* Longer than it takes to earn the most, and no overflow. */
+	if (passed >= 1000000 || sender->rate == 0) {
+		sender->allowance = most;
+		sender->allowance_at = now;
+		return;
+	}
+	/* What the division would lose is earned later. */
+	if (sender->rate * passed < 1000000)
+		return;
+	sender->allowance = mig_min(
+		most, sender->allowance + sender->rate * passed / 1000000);
+	sender->allowance_at = now;
+}
+
+static bool window_open(const struct sender *sender, const struct link *link,
+			unsigned credit)
+{
+	u64 next = link->tx_number[WIRE_PAGES] + 1;
+
+	if (sender->flight_count == 0)
+		return credit != 0;
+	return sender->unresolved < credit &&
+	       sender->flight_count < WINDOW_SPAN &&
+	       next - sender->flight[sender->flight_first].number < WINDOW_SPAN;
+}
+
+static bool probe_due(const struct sender *sender, const struct link *link,
+		      u64 now)
+{
+	return sender->unresolved != 0 &&
+	       now - sender->progress_at >= link_resend(link);
+}
+
+static size_t probe(struct sender *sender, struct link *link, u64 now,
+		    u8 *frame)
+{
+	sender->progress_at = now;
+	sender->counts.probes++;
+	link->tx_number[WIRE_PAGES] += WINDOW_REORDER - 1;
+	return link_seal(link, now, WIRE_PAGES, frame, 0);
+}
+
+size_t sender_output(struct sender *sender, struct link *link, u64 now,
+		     unsigned credit, u8 *frame)
+{
+	struct filling filling = {.body = frame + WIRE_BODY};
+	struct flight *flight;
+	size_t size;
+
+	if (probe_due(sender, link, now))
+		return probe(sender, link, now, frame);
+	if (sender_sent_all(sender) || !window_open(sender, link, credit))
+		return 0;
+	earn(sender, link, now);
+	if (sender->rate != 0 && sender->allowance < link->frame_size)
+		return 0;
+	flight = &sender->flight[(sender->flight_first + sender->flight_count) %
+				 WINDOW_SPAN];
+	flight->count = 0;
+	filling.flight = flight;
+	filling.room = link->frame_size - WIRE_BODY - link->tag_size;
+	fill(sender, &filling);
+	if (flight->count == 0)
+		return 0;
+	size = link_seal(link, now, WIRE_PAGES, frame, (u16)filling.used);
+	flight->number = link->tx_number[WIRE_PAGES];
+	flight->sent_at = now;
+	flight->resolved = false;
+	if (sender->unresolved++ == 0)
+		sender->progress_at = now;
+	sender->flight_count++;
+	sender->allowance -= mig_min(sender->allowance, size);
+	sender->counts.frames++;
+	sender->counts.bytes += size;
+	return size;
+}
+
+u64 sender_wake(const struct sender *sender, const struct link *link,
+		unsigned credit, u64 now)
+{
+	u64 wake = UINT64_MAX;
+
+	if (sender->unresolved != 0)
+		wake = sender->progress_at + link_resend(link);
+	if (sender_sent_all(sender) || !window_open(sender, link, credit))
+		return wake;
+	if (sender->rate == 0)
+		return wake;
+	return mig_min(
+		wake, now + 1 + (u64)link->frame_size * 1000000 / sender->rate);
+}
