@@ -2,7 +2,8 @@
  * The configuration file: what is read from good ones, and the exact words for
  * bad ones.
  *
- *	links: kernel/shell/config.c kernel/lib/string.c
+ *	links: kernel/shell/config.c kernel/shell/config_keys.c
+ *	links: kernel/shell/config_words.c kernel/lib/string.c
  */
 #include "tests/unit/test.h"
 
