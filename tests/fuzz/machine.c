@@ -11,10 +11,10 @@
 #include "net/switch.h"
 #include "tests/unit/fake_driver.h"
 
-#define MEMORY	    KIB(128)
-#define RING_AT(q)  (0x8000u + (q) * 0x2000u)
-#define QUEUE_SIZE  16
-#define STEPS_MAX   400
+#define MEMORY	   KIB(128)
+#define RING_AT(q) (0x8000u + (q)*0x2000u)
+#define QUEUE_SIZE 16
+#define STEPS_MAX  400
 
 /* --- bytes in, zeroes when there are no more */
 

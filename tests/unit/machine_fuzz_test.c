@@ -32,9 +32,9 @@
 #include "tests/fuzz/machine.h"
 #include "tests/unit/fake_vm.h"
 
-#define RUNS	 6000
+#define RUNS	6000
 #define LONGEST 600
-#define CORPUS	 "tests/fuzz/corpus/machine"
+#define CORPUS	"tests/fuzz/corpus/machine"
 
 TEST(random_guests)
 {

@@ -12,8 +12,8 @@
  *	links: kernel/machine/virtio_pci.c kernel/machine/virtio_common.c
  *	links: kernel/machine/virtqueue.c
  *	links: kernel/machine/virtio_rng.c kernel/machine/virtio_console.c
- *	links: kernel/machine/dma.c kernel/machine/virtio_net.c kernel/net/switch.c
- *	links: kernel/machine/load.c kernel/machine/load_flat.c
+ *	links: kernel/machine/dma.c kernel/machine/virtio_net.c
+ *kernel/net/switch.c links: kernel/machine/load.c kernel/machine/load_flat.c
  *	links: kernel/machine/load_multiboot.c kernel/machine/load_elf.c
  *	links: kernel/machine/load_linux.c kernel/machine/load_pvh.c
  *	links: kernel/machine/load_parts.c
@@ -419,10 +419,10 @@ TEST(all_other_ports_are_unclaimed)
 	static const struct {
 		u16 first, count;
 	} claimed[] = {
-		{PIC_MASTER, 2},      {PIT_PORT, 4},	  {PORT_GATE, 1},
-		{PORT_KEYBOARD, 1},   {RTC_PORT, 2},	  {PIC_SLAVE, 2},
-		{PORT_DEBUG, 1},      {PORT_END, 1},	  {UART_PORT, 8},
-		{PIC_ELCR, 2},	      {PORT_PM_EVENT, 6}, {PORT_PM_TIMER, 4},
+		{PIC_MASTER, 2},       {PIT_PORT, 4},	   {PORT_GATE, 1},
+		{PORT_KEYBOARD, 1},    {RTC_PORT, 2},	   {PIC_SLAVE, 2},
+		{PORT_DEBUG, 1},       {PORT_END, 1},	   {UART_PORT, 8},
+		{PIC_ELCR, 2},	       {PORT_PM_EVENT, 6}, {PORT_PM_TIMER, 4},
 		{PORT_PCI_ADDRESS, 8}, {PORT_PANIC, 1},
 	};
 
