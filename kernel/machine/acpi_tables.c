@@ -421,12 +421,13 @@ static void add_power_off(struct aml *aml)
 static err_t place_dsdt(struct vm *vm)
 {
 	struct acpi_header *h = kzalloc(DSDT_MAX);
-	struct aml aml = {(u8 *)(h + 1), 0, DSDT_MAX - sizeof(*h)};
+	struct aml aml = {.room = DSDT_MAX - sizeof(*h)};
 	unsigned scope;
 	err_t err;
 
 	if (!h)
 		return E_NOMEM;
+	aml.at = (u8 *)(h + 1);
 	add_power_off(&aml);
 	scope = aml_scope(&aml, "\\_SB_");
 	add_pci(&aml);

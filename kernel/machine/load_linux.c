@@ -276,8 +276,8 @@ static void enter_long_mode(struct vcpu_state *s, u64 entry, u64 base)
 
 err_t load_linux(struct load *load)
 {
-	struct setup_header header;
-	u64 kernel, base;
+	struct setup_header header = {0};
+	u64 kernel = 0, base = 0;
 	err_t err = read_header(load, &header);
 
 	if (!err)

@@ -1,5 +1,5 @@
 /*
- * kernel/lib against the build host's C library and against plain arithmetic.
+ *	links: kernel/lib against the build host's C library and against plain arithmetic.
  *
  * links: kernel/lib/string.c kernel/lib/printf.c kernel/lib/error.c
  * links: kernel/lib/console.c kernel/lib/log.c kernel/lib/symbols.c
