@@ -11,9 +11,10 @@
 #include "vm/vm.h"
 
 /* The setup header, in the file and in the zero page alike. */
-#define HEADER	   0x1f1
-#define HEADER_END 0x202 /* its jump's offset, which is its length past here \
-			  */
+#define HEADER 0x1f1
+#define HEADER_END                                                \
+	0x202 /* its jump's offset, which is its length past here \
+	       */
 #define HEADER_MAX   0x290
 #define HEADER_MAGIC 0x53726448 /* "HdrS" */
 #define VERSION_MIN  0x20c
