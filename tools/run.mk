@@ -1,6 +1,7 @@
 # What a person types; `make help` lists it. Each target installs what it needs.
 
 K ?=
+N ?= 10
 
 check: ## run all tests, or those whose name has K=NAME in it
 	@tools/check '$(K)'
@@ -47,6 +48,10 @@ bench-guest-net: ## measure a Linux guest's network against plain QEMU
 	@/usr/bin/python3 tools/guest_linux.py cloud
 	@/usr/bin/python3 tools/bench_guest_net.py
 
+soak: ## boot Debian's kernels N=10 times each on each engine
+	$(call prepare,demo)
+	@/usr/bin/python3 tools/soak.py $(N)
+
 size: $(OUT)/kernel.elf ## how much code the kernel has, by part
 	@tools/need demo
 	@/usr/bin/python3 tools/size.py
@@ -70,4 +75,4 @@ help: ## this list
 			printf '  make %-12s %s\n' "$$name" "$$text"; done
 
 .PHONY: check check-unit check-svm check-vmx demo run run-vmx shell debug bench \
-	bench-net bench-linux bench-guest-net size lint help
+	bench-net bench-linux bench-guest-net soak size lint help
