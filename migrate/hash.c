@@ -14,16 +14,20 @@ static inline u64 step(u64 h, u64 word)
 }
 
 /*
- * Four words for one multiplication. A changed bit moves on before the next
+ * Eight words for one multiplication. A changed bit moves on before the next
  * word comes, so that the same change in two words, such as of the highest bit
  * in two entries of a page table, does not undo itself.
  */
-static inline u64 step_four(u64 h, const u8 *at)
+static inline u64 step_eight(u64 h, const u8 *at)
 {
 	h = rotl(h + get_u64(at), 27);
 	h = rotl(h + get_u64(at + 8), 27);
 	h = rotl(h + get_u64(at + 16), 27);
 	h = rotl(h + get_u64(at + 24), 27);
+	h = rotl(h + get_u64(at + 32), 27);
+	h = rotl(h + get_u64(at + 40), 27);
+	h = rotl(h + get_u64(at + 48), 27);
+	h = rotl(h + get_u64(at + 56), 27);
 	return h * FACTOR;
 }
 
@@ -64,11 +68,11 @@ u32 hash_page(const void *page)
 	const u8 *at = page;
 	u64 a = 1, b = 2, c = 3, d = 4, h;
 
-	for (unsigned i = 0; i < MIG_PAGE; i += 128) {
-		a = step_four(a, at + i);
-		b = step_four(b, at + i + 32);
-		c = step_four(c, at + i + 64);
-		d = step_four(d, at + i + 96);
+	for (unsigned i = 0; i < MIG_PAGE; i += 256) {
+		a = step_eight(a, at + i);
+		b = step_eight(b, at + i + 64);
+		c = step_eight(c, at + i + 128);
+		d = step_eight(d, at + i + 192);
 	}
 	h = step(step(step(step(0, a), b), c), d);
 	return (u32)((h ^ h >> 32) * FINISHER >> 40);
