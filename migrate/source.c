@@ -337,6 +337,7 @@ void source_input(struct source *source, u64 now, const u8 *frame, size_t size)
 	    input.kind != WIRE_CONTROL)
 		return;
 	sender_resolve(&source->sender, now, &input.control);
+	source_dry_heard(source, now);
 	while (link_record(&source->link, &record, &verdict))
 		source_record(source, now, &record, verdict);
 	if (!input.newest)

@@ -51,6 +51,10 @@ struct source_config {
 /* What a dry run has seen so far. */
 struct source_dry {
 	u64 began_at, next_at; /* next_at 0: it does not watch */
+	u32 train, said;       /* the first filler's sequence, how many */
+	u32 acked[2];	       /* the first and the last that was, */
+	u64 acked_at[2];       /* and when */
+	u64 resent;	       /* records before, to see that none was lost */
 	struct predict_input input;
 };
 
@@ -121,6 +125,8 @@ void source_finish_report(struct source *source, u64 now);
 
 /* source_dry.c: from READY to the prediction. */
 void source_dry_begin(struct source *source, u64 now);
+void source_dry_say(struct source *source);
+void source_dry_heard(struct source *source, u64 now);
 void source_dry_look(struct source *source, u64 now);
 u64 source_dry_wake(const struct source *source);
 

@@ -1,7 +1,8 @@
 /*
  * A dry run, after the target said READY: looks at a sample of the pages and
- * watches what the guest writes, for a second in all, and predicts from that
- * what a migration would take. Nothing is sent of what it sees.
+ * watches what the guest writes, for two seconds in all, sends a train of
+ * fillers, and predicts from that what a migration would take. Nothing is sent
+ * of what it sees.
  */
 #include "migrate/source.h"
 
@@ -51,17 +52,39 @@ static void sample(struct source *source, struct predict_input *input)
 static u64 window(const struct source *source)
 {
 	u64 credit = mig_min(source->heard.credit, WINDOW_SPAN);
-	u64 wait = source->link.round_trip +
-		   (credit < ACK_FRAMES ? ACK_DELAY : 0);
+	u64 wait =
+		source->link.round_trip + (credit < ACK_FRAMES ? ACK_DELAY : 0);
 
 	return credit * source->link.frame_size * 1000000 / mig_max(wait, 1);
 }
 
-static u64 bandwidth(const struct source *source)
+/*
+ * The fillers left at once, so the time between their acknowledgements is what
+ * one of them takes on the slowest part of the way.
+ */
+static u64 measured(const struct source *source)
+{
+	const struct source_dry *dry = &source->dry;
+	u64 size =
+		WIRE_BODY + CONTROL_HEAD + RECORD_SIZE + source->link.tag_size;
+	u64 passed = dry->acked_at[1] - dry->acked_at[0];
+
+	if (passed == 0)
+		return UINT64_MAX;
+	return (dry->acked[1] - dry->acked[0]) * size * 1000000 / passed;
+}
+
+static void find_path(const struct source *source, struct predict_path *path)
 {
 	u64 rate = source->config->rate;
 
-	return rate == 0 ? window(source) : mig_min(window(source), rate);
+	path->link = mig_min(window(source), measured(source));
+	path->bandwidth = rate == 0 ? path->link : mig_min(path->link, rate);
+	/* A link that is not held back is full when the guest stops. */
+	if (path->bandwidth != rate)
+		path->queue = mig_min(source->heard.credit, WINDOW_SPAN) *
+			      source->link.frame_size;
+	path->state_bytes = source->config->state_room;
 }
 
 static void conclude(struct source *source, u64 now)
@@ -71,12 +94,7 @@ static void conclude(struct source *source, u64 now)
 	input->policy = source->config->policy;
 	input->params = source->config->params;
 	input->pages = source->config->pages;
-	input->path = (struct predict_path){
-		.bandwidth = bandwidth(source),
-		.link = window(source),
-		.round_trip = source->link.round_trip,
-		.state_bytes = source->config->state_room,
-	};
+	find_path(source, &input->path);
 	predict(input, &source->report.prediction);
 	source_abort(source, now, MIG_DRY);
 }
@@ -87,11 +105,43 @@ void source_dry_begin(struct source *source, u64 now)
 
 	source->ops->harvest(source->context, sender->todo);
 	memset(sender->todo, 0, (size_t)bits_words(sender->pages) * 8);
+	memset(&source->dry, 0, sizeof(source->dry));
 	source->dry.input.asking = now - source->began_at;
-	source->dry.input.points = 0;
+	source->dry.input.path.round_trip = source->link.round_trip;
 	sample(source, &source->dry.input);
 	source->dry.began_at = now;
 	source->dry.next_at = now + FIRST_LOOK;
+	source->dry.train = source->link.tx_last + 1;
+	source->dry.resent = source->link.counts.records_resent;
+}
+
+/* There is room for one; in the end the whole window is fillers. */
+void source_dry_say(struct source *source)
+{
+	static const u8 nothing[RECORD_DATA];
+
+	if (source->dry.next_at == 0 || source->dry.said == RECORD_WINDOW)
+		return;
+	source->dry.said++;
+	link_queue(&source->link, RECORD_FILLER, nothing, RECORD_DATA);
+}
+
+void source_dry_heard(struct source *source, u64 now)
+{
+	struct source_dry *dry = &source->dry;
+	u32 acked = source->link.tx_acked - dry->train;
+
+	if (dry->next_at == 0 || acked >= RECORD_WINDOW ||
+	    source->link.counts.records_resent != dry->resent)
+		return;
+	if (dry->acked_at[0] == 0) {
+		dry->acked[0] = acked;
+		dry->acked_at[0] = now;
+	}
+	if (acked != dry->acked[1] || dry->acked_at[1] == 0) {
+		dry->acked[1] = acked;
+		dry->acked_at[1] = now;
+	}
 }
 
 /* A new session asks again, and begins again. */

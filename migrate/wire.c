@@ -139,7 +139,7 @@ size_t record_put(u8 *at, u8 type, const void *data, size_t size)
 {
 	memset(at, 0, RECORD_HEAD);
 	at[0] = type;
-	at[1] = type != RECORD_RELEASE;
+	at[1] = type != RECORD_RELEASE && type != RECORD_FILLER;
 	at[2] = 1;
 	put_u16(at + 4, (u16)size);
 	memcpy(at + RECORD_HEAD, data, size);
