@@ -1,5 +1,5 @@
 /*
- * Hashes against mistakes, not against attackers: one multiplication per word,
+ * Hashes against mistakes, not against attackers: few multiplications,
  * no SIMD, so that they are always on (docs/wire.md, "Hashes"). Page hashes are
  * kept in 3 bytes each.
  */

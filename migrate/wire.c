@@ -146,13 +146,6 @@ size_t record_put(u8 *at, u8 type, const void *data, size_t size)
 	return RECORD_HEAD + size;
 }
 
-void page_record_put(u8 *at, const struct page_record *record)
-{
-	put_u32(at, record->page);
-	put_u16(at + 4, (u16)(record->codec << 12 | record->offset));
-	put_u16(at + 6, record->size);
-}
-
 /* What the codec's rules say about offset and size. */
 static bool page_record_fits(const struct page_record *record, u64 pages)
 {

@@ -173,7 +173,13 @@ struct page_record {
 	const u8 *data;
 };
 
-void page_record_put(u8 *at, const struct page_record *record);
+static inline void page_record_put(u8 *at, const struct page_record *record)
+{
+	put_u32(at, record->page);
+	put_u16(at + 4, (u16)(record->codec << 12 | record->offset));
+	put_u16(at + 6, record->size);
+}
+
 /*
  * The record at *used of a body; moves *used behind it. False: it breaks a
  * rule. Pages are below `pages`.
