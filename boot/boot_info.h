@@ -69,7 +69,7 @@ struct boot_console {
 struct boot_info {
 	uint64_t magic;
 	uint32_t version;
-	uint32_t size; /* of this struct */
+	uint32_t size;	      /* of this struct */
 	uint64_t kernel_phys; /* 2 MiB aligned; the image is contiguous */
 	uint64_t kernel_size; /* in memory, with bss, a multiple of 2 MiB */
 	uint64_t direct_size; /* how far the two memory maps reach */

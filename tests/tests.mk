@@ -13,7 +13,7 @@ $(UNIT_OWN:%=$(OUT)/unit/obj/%.o): UNIT_EXTRA := \
 	-include tests/unit/own_names.h -fno-builtin
 
 # unit_field FILE,KEY: the words after "KEY:" in the file's head comment.
-unit_field = $(shell sed -n '/\*\//q; s/.*[ *	]$(2): *//p' $(1) | head -n 20)
+unit_field = $(shell sed -n '/\*\//q; s/.*[ *	]$(2): *//p' $(1) | head -n 40)
 unit_obj   = $(patsubst %,$(OUT)/unit/obj/%.o,$(1) tests/unit/test.c \
 	     $(call unit_field,$(1),links))
 

@@ -6,8 +6,8 @@
  * Years begin in March here, so that the leap day is the last of one; an era is
  * the 400 years after which the calendar repeats.
  */
-#define ERA_DAYS    146097u
-#define EPOCH_DAYS  719468u /* from 0000-03-01 to 1970-01-01 */
+#define ERA_DAYS   146097u
+#define EPOCH_DAYS 719468u /* from 0000-03-01 to 1970-01-01 */
 
 /* Days of the months before the one that is `month` after March. */
 static unsigned days_before(unsigned month)

@@ -230,9 +230,10 @@ const char *lapic_timer_text(void)
 }
 
 /*
- * One that is armed for an earlier time stays: whoever takes its interrupt looks
- * at the time and arms again. Guests' deadlines move at every entry, and where
- * the local APIC is emulated a write to it costs more than the rest of an exit.
+ * One that is armed for an earlier time stays: whoever takes its interrupt
+ * looks at the time and arms again. Guests' deadlines move at every entry, and
+ * where the local APIC is emulated a write to it costs more than the rest of an
+ * exit.
  */
 void timer_arm(u64 tsc_deadline)
 {

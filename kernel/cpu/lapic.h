@@ -37,7 +37,8 @@ void lapic_send_startup(u32 apic_id, u8 page);
 /*
  * One VECTOR_TIMER interrupt on this CPU when the TSC reaches the deadline, at
  * once if it has. It may come early, when the deadline is far away (the counter
- * has 32 bits) or an earlier one was armed before: look at the clock, arm again.
+ * has 32 bits) or an earlier one was armed before: look at the clock, arm
+ * again.
  */
 void timer_arm(u64 tsc_deadline);
 void timer_cancel(void);

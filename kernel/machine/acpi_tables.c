@@ -83,7 +83,7 @@ struct acpi_fadt {
 ASSERT_SIZE(struct acpi_fadt, 244);
 
 #define PROFILE_SERVER	 4
-#define NO_C2		 101  /* us: more means there is none */
+#define NO_C2		 101 /* us: more means there is none */
 #define NO_C3		 1001
 #define BOOT_LEGACY	 BIT(0) /* there is an ISA bus with its devices */
 #define BOOT_NO_VGA	 BIT(2)
@@ -152,8 +152,7 @@ _Static_assert(XSDT_AT + sizeof(struct acpi_header) + 2 * 8 <= FACS_AT,
 	       "room for the XSDT");
 _Static_assert(FADT_AT + sizeof(struct acpi_fadt) <= MADT_AT,
 	       "room for the FADT");
-_Static_assert(sizeof(struct acpi_madt) +
-			       VM_VCPUS * sizeof(struct madt_lapic) +
+_Static_assert(sizeof(struct acpi_madt) + VM_VCPUS * sizeof(struct madt_lapic) +
 			       sizeof(struct madt_ioapic) +
 			       2 * sizeof(struct madt_override) +
 			       sizeof(struct madt_nmi) <=
@@ -422,12 +421,13 @@ static void add_power_off(struct aml *aml)
 static err_t place_dsdt(struct vm *vm)
 {
 	struct acpi_header *h = kzalloc(DSDT_MAX);
-	struct aml aml = {(u8 *)(h + 1), 0, DSDT_MAX - sizeof(*h)};
+	struct aml aml = {.room = DSDT_MAX - sizeof(*h)};
 	unsigned scope;
 	err_t err;
 
 	if (!h)
 		return E_NOMEM;
+	aml.at = (u8 *)(h + 1);
 	add_power_off(&aml);
 	scope = aml_scope(&aml, "\\_SB_");
 	add_pci(&aml);

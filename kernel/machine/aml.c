@@ -118,8 +118,8 @@ static u32 hex(char c)
 /* Three letters of five bits, four digits; the first byte first. */
 void aml_eisa_id(struct aml *aml, const char *id)
 {
-	u32 value = (id[0] & 31) << 26 | (id[1] & 31) << 21 |
-		    (id[2] & 31) << 16;
+	u32 value =
+		(id[0] & 31) << 26 | (id[1] & 31) << 21 | (id[2] & 31) << 16;
 
 	for (unsigned i = 0; i < 4; i++)
 		value |= hex(id[3 + i]) << (12 - 4 * i);
@@ -136,18 +136,18 @@ void aml_string(struct aml *aml, const char *text)
 
 /* --- resources: a buffer, whose own size stands in it, of two bytes */
 
-#define END_TAG	      0x79
-#define PORTS	      0x47
-#define DECODES_16    1
-#define IRQ	      0x22
-#define WORD_RANGE    0x88
-#define DWORD_RANGE   0x87
-#define RANGE_MEMORY  0
-#define RANGE_PORTS   1
-#define RANGE_BUSES   2
-#define FIXED	      0x0c /* both ends */
-#define WHOLE_RANGE   3	   /* ports: all of them decode it */
-#define READ_WRITE    1
+#define END_TAG	     0x79
+#define PORTS	     0x47
+#define DECODES_16   1
+#define IRQ	     0x22
+#define WORD_RANGE   0x88
+#define DWORD_RANGE  0x87
+#define RANGE_MEMORY 0
+#define RANGE_PORTS  1
+#define RANGE_BUSES  2
+#define FIXED	     0x0c /* both ends */
+#define WHOLE_RANGE  3	  /* ports: all of them decode it */
+#define READ_WRITE   1
 
 unsigned aml_resources(struct aml *aml)
 {

@@ -24,7 +24,8 @@ unsigned aml_device(struct aml *aml, const char *name);
 unsigned aml_package(struct aml *aml, u8 elements);
 void aml_end(struct aml *aml, unsigned begun);
 
-/* What follows is the object called so: four letters, "\\_S5_" from the root. */
+/* What follows is the object called so: four letters, "\\_S5_" from the root.
+ */
 void aml_name(struct aml *aml, const char *name);
 void aml_integer(struct aml *aml, u32 value);
 void aml_string(struct aml *aml, const char *text);

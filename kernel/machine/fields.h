@@ -31,11 +31,10 @@ struct device_description {
 	}
 
 /* A single one, of the first version, by another name than its own. */
-#define DEVICE_FIELD_AS(title, type, member)                       \
-	{                                                          \
-		.name = title, .offset = offsetof(type, member),   \
-		.size = sizeof(((type *)0)->member), .count = 1,   \
-		.version = 1                                       \
+#define DEVICE_FIELD_AS(title, type, member)                                  \
+	{                                                                     \
+		.name = title, .offset = offsetof(type, member),              \
+		.size = sizeof(((type *)0)->member), .count = 1, .version = 1 \
 	}
 
 /* Element `index` of the field, zero-extended. */

@@ -64,7 +64,8 @@ static void serve_level(struct vm *vm, unsigned pin)
 	struct ioapic *ioapic = &vm->chipset->ioapic;
 	u64 *entry = &ioapic->entry[pin];
 
-	if ((*entry & ENTRY_LEVEL) && !(*entry & (ENTRY_MASKED | ENTRY_REMOTE)) &&
+	if ((*entry & ENTRY_LEVEL) &&
+	    !(*entry & (ENTRY_MASKED | ENTRY_REMOTE)) &&
 	    (ioapic->pins & BIT(pin)))
 		send(vm, entry);
 }

@@ -12,10 +12,10 @@
 #include "vm/vm.h"
 
 /* Address and data of a message (11.11.1, 11.11.2). */
-#define MESSAGE_ADDRESS	    0xfee00000
+#define MESSAGE_ADDRESS	     0xfee00000
 #define MESSAGE_ADDRESS_BITS 0xfff00000
-#define MESSAGE_LOGICAL	    BIT(2)
-#define MESSAGE_LEVEL	    BIT(15)
+#define MESSAGE_LOGICAL	     BIT(2)
+#define MESSAGE_LEVEL	     BIT(15)
 
 /* After every change, with the lock held. */
 static void update_intr(struct vm *vm)
@@ -132,18 +132,18 @@ static void pic_port_write(void *device, struct vcpu *vcpu, u64 port,
 }
 
 /* The bus gives offsets within a range; pic.c goes by ports. */
-#define PIC_OPS(base)                                                          \
-	static u64 read_##base(void *d, struct vcpu *v, u64 offset,            \
-			       unsigned size)                                  \
-	{                                                                      \
-		return pic_port_read(d, v, base + offset, size);               \
-	}                                                                      \
-	static void write_##base(void *d, struct vcpu *v, u64 offset,          \
-				 unsigned size, u64 value)                     \
-	{                                                                      \
-		pic_port_write(d, v, base + offset, size, value);              \
-	}                                                                      \
-	static const struct bus_ops ops_##base = {.read = read_##base,         \
+#define PIC_OPS(base)                                                  \
+	static u64 read_##base(void *d, struct vcpu *v, u64 offset,    \
+			       unsigned size)                          \
+	{                                                              \
+		return pic_port_read(d, v, base + offset, size);       \
+	}                                                              \
+	static void write_##base(void *d, struct vcpu *v, u64 offset,  \
+				 unsigned size, u64 value)             \
+	{                                                              \
+		pic_port_write(d, v, base + offset, size, value);      \
+	}                                                              \
+	static const struct bus_ops ops_##base = {.read = read_##base, \
 						  .write = write_##base};
 PIC_OPS(PIC_MASTER)
 PIC_OPS(PIC_SLAVE)

@@ -33,7 +33,8 @@ static const struct device_field fields[] = {
 const struct device_description kvmclock_description = {
 	"kvmclock", 1, ARRAY_LEN(fields), fields};
 
-/* A multiplier with its highest bit set has the most of what 32 bits can say. */
+/* A multiplier with its highest bit set has the most of what 32 bits can say.
+ */
 struct kvmclock_scale kvmclock_scale(u64 hz)
 {
 	struct kvmclock_scale scale = {0, 0};
@@ -112,8 +113,7 @@ static err_t write_wall_clock(struct vcpu *vcpu, u64 at)
 		.seconds = vcpu->vm->chipset->born,
 	};
 
-	if ((at & 3) ||
-	    guest_write(&vcpu->vm->memory, at, &wall, sizeof(wall)))
+	if ((at & 3) || guest_write(&vcpu->vm->memory, at, &wall, sizeof(wall)))
 		return E_INVALID;
 	clock_of(vcpu)->wall_clock = at;
 	return E_OK;

@@ -1,8 +1,8 @@
 /*
- * KVM's paravirtual clock (Documentation/virt/kvm/x86/msr.rst of Linux's source):
- * a page in the guest's memory says how to make nanoseconds of its TSC, so that
- * it reads the time without an exit; another place says what the time of day
- * was when those began.
+ * KVM's paravirtual clock (Documentation/virt/kvm/x86/msr.rst of Linux's
+ * source): a page in the guest's memory says how to make nanoseconds of its
+ * TSC, so that it reads the time without an exit; another place says what the
+ * time of day was when those began.
  */
 #ifndef MACHINE_KVMCLOCK_H
 #define MACHINE_KVMCLOCK_H

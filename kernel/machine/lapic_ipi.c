@@ -108,7 +108,8 @@ static struct vcpu *less_busy(struct vcpu *best, struct vcpu *next)
 {
 	if (!vlapic_accepts(next->lapic))
 		return best;
-	if (!best || SHARED_GET(next->lapic->ppr) < SHARED_GET(best->lapic->ppr))
+	if (!best ||
+	    SHARED_GET(next->lapic->ppr) < SHARED_GET(best->lapic->ppr))
 		return next;
 	return best;
 }

@@ -181,8 +181,10 @@ static err_t load_auto(struct load *load)
 err_t load_guest(struct vm *vm)
 {
 	static err_t (*const loaders[])(struct load *) = {
-		[LOADER_AUTO] = load_auto,	     [LOADER_FLAT] = load_flat,
-		[LOADER_MULTIBOOT] = load_multiboot, [LOADER_LINUX] = load_linux,
+		[LOADER_AUTO] = load_auto,
+		[LOADER_FLAT] = load_flat,
+		[LOADER_MULTIBOOT] = load_multiboot,
+		[LOADER_LINUX] = load_linux,
 		[LOADER_PVH] = load_pvh,
 	};
 	struct load load = {.vm = vm, .file.name = vm->config.kernel};

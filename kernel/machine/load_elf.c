@@ -230,9 +230,9 @@ struct elf_note {
 	u32 namesz, descsz, type;
 };
 
-#define XEN_NAME	"Xen"
+#define XEN_NAME	 "Xen"
 #define XEN_PHYS32_ENTRY 18
-#define NOTES_MAX	64
+#define NOTES_MAX	 64
 
 /* The note at `offset` is the one: its value, of 4 or 8 bytes. */
 static bool is_pvh(const struct file *file, u64 offset,
@@ -240,8 +240,8 @@ static bool is_pvh(const struct file *file, u64 offset,
 {
 	char name[sizeof(XEN_NAME)];
 
-	return note->type == XEN_PHYS32_ENTRY &&
-	       note->namesz == sizeof(name) && note->descsz >= sizeof(*entry) &&
+	return note->type == XEN_PHYS32_ENTRY && note->namesz == sizeof(name) &&
+	       note->descsz >= sizeof(*entry) &&
 	       read_file(file, offset + sizeof(*note), name, sizeof(name)) &&
 	       !memcmp(name, XEN_NAME, sizeof(name)) &&
 	       read_file(file, offset + sizeof(*note) + sizeof(name), entry,

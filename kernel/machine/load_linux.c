@@ -11,8 +11,10 @@
 #include "vm/vm.h"
 
 /* The setup header, in the file and in the zero page alike. */
-#define HEADER	     0x1f1
-#define HEADER_END   0x202 /* its jump's offset, which is its length past here */
+#define HEADER 0x1f1
+#define HEADER_END                                                \
+	0x202 /* its jump's offset, which is its length past here \
+	       */
 #define HEADER_MAX   0x290
 #define HEADER_MAGIC 0x53726448 /* "HdrS" */
 #define VERSION_MIN  0x20c
@@ -47,8 +49,8 @@ ASSERT_OFFSET(struct setup_header, xloadflags, 0x236 - HEADER);
 ASSERT_OFFSET(struct setup_header, pref_address, 0x258 - HEADER);
 ASSERT_SIZE(struct setup_header, 0x268 - HEADER);
 
-#define LOADED_HIGH	BIT(0) /* loadflags */
-#define XLF_KERNEL_64	BIT(0) /* xloadflags: entered at 0x200 in 64-bit mode */
+#define LOADED_HIGH	 BIT(0) /* loadflags */
+#define XLF_KERNEL_64	 BIT(0) /* xloadflags: entered at 0x200 in 64-bit mode */
 #define LOADER_UNDEFINED 0xff
 
 /* The zero page (zero-page.rst). */
@@ -65,8 +67,8 @@ struct PACKED e820_entry {
 #define ENTRY_64 0x200 /* from the start of the protected-mode part */
 
 /* The selectors that the protocol asks for, and tables for the first 4 GiB. */
-#define BOOT_CS 0x10
-#define BOOT_DS 0x18
+#define BOOT_CS	   0x10
+#define BOOT_DS	   0x18
 #define MAPPED_GIB 4
 
 struct linux_block {
@@ -134,8 +136,7 @@ static err_t place_kernel(struct load *load, const struct setup_header *h,
 	u64 size = h->init_size, align = h->kernel_alignment;
 
 	*address = h->pref_address;
-	if (!h->relocatable_kernel ||
-	    load_is_free(load, h->pref_address, size))
+	if (!h->relocatable_kernel || load_is_free(load, h->pref_address, size))
 		return load_reserve(load, "the kernel", h->pref_address, size);
 	if (!align || (align & (align - 1)))
 		return load_fail(load, E_FORMAT,
@@ -154,10 +155,11 @@ static err_t load_kernel(struct load *load, const struct setup_header *h,
 	err_t err;
 
 	if (offset >= load->file.size)
-		return load_fail(load, E_FORMAT,
-				 "cut off: its 64-bit part begins at 0x%lx, but "
-				 "the file has 0x%lx bytes",
-				 offset, load->file.size);
+		return load_fail(
+			load, E_FORMAT,
+			"cut off: its 64-bit part begins at 0x%lx, but "
+			"the file has 0x%lx bytes",
+			offset, load->file.size);
 	if (size > h->init_size)
 		return load_fail(load, E_FORMAT,
 				 "0x%lx bytes, but it asks for 0x%x of memory "
@@ -224,7 +226,8 @@ static void fill_zero_page(u8 *page, const struct load *load,
 /* The first 4 GiB as they are, in pages of 2 MiB. */
 static void fill_tables(struct linux_block *b, u64 base)
 {
-	const u64 table = BIT(0) | BIT(1), large = BIT(7); /* present, writable */
+	const u64 table = BIT(0) | BIT(1),
+		  large = BIT(7); /* present, writable */
 
 	b->pml4[0] = AT(base, pdpt) | table;
 	for (u64 i = 0; i < MAPPED_GIB; i++) {
@@ -274,8 +277,8 @@ static void enter_long_mode(struct vcpu_state *s, u64 entry, u64 base)
 
 err_t load_linux(struct load *load)
 {
-	struct setup_header header;
-	u64 kernel, base;
+	struct setup_header header = {0};
+	u64 kernel = 0, base = 0;
 	err_t err = read_header(load, &header);
 
 	if (!err)

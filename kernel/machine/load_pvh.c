@@ -84,7 +84,9 @@ static void link_block(struct pvh_block *b, u64 base)
 static err_t place_block(struct load *load, u64 *base)
 {
 	struct pvh_block b = {
-		.info = {.magic = START_MAGIC, .version = 1, .rsdp = load->rsdp},
+		.info = {.magic = START_MAGIC,
+			 .version = 1,
+			 .rsdp = load->rsdp},
 	};
 	err_t err = load_modules(load, &b);
 

@@ -21,14 +21,13 @@ static const u8 level_possible[2] = {0xf8, 0xde};
 
 #define CHIP(which, member) \
 	DEVICE_FIELD_AS(#which "." #member, struct pic, chip[which].member)
-#define CHIP_FIELDS(which)                                                \
-	CHIP(which, irr), CHIP(which, isr), CHIP(which, imr),             \
-		CHIP(which, lines), CHIP(which, levels),                  \
-		CHIP(which, base), CHIP(which, lowest),                   \
-		CHIP(which, init), CHIP(which, wants_icw4),               \
-		CHIP(which, alone),                                       \
-		CHIP(which, auto_eoi), CHIP(which, auto_rotate),          \
-		CHIP(which, fully_nested), CHIP(which, special_mask),     \
+#define CHIP_FIELDS(which)                                                  \
+	CHIP(which, irr), CHIP(which, isr), CHIP(which, imr),               \
+		CHIP(which, lines), CHIP(which, levels), CHIP(which, base), \
+		CHIP(which, lowest), CHIP(which, init),                     \
+		CHIP(which, wants_icw4), CHIP(which, alone),                \
+		CHIP(which, auto_eoi), CHIP(which, auto_rotate),            \
+		CHIP(which, fully_nested), CHIP(which, special_mask),       \
 		CHIP(which, read_isr), CHIP(which, poll)
 
 static const struct device_field fields[] = {CHIP_FIELDS(0), CHIP_FIELDS(1)};

@@ -1,7 +1,7 @@
 /*
- * Two 8259A interrupt controllers as a PC has them (Intel 8259A data sheet): the
- * second one at line 2 of the first, and the registers that make a line level
- * triggered (ELCR). Pure: it is told of lines, and asked what is pending.
+ * Two 8259A interrupt controllers as a PC has them (Intel 8259A data sheet):
+ * the second one at line 2 of the first, and the registers that make a line
+ * level triggered (ELCR). Pure: it is told of lines, and asked what is pending.
  */
 #ifndef MACHINE_PIC_H
 #define MACHINE_PIC_H

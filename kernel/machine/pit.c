@@ -13,16 +13,16 @@
 #define PERIOD_MIN 60 /* ticks: 50 us */
 
 /* The command (figure 7), and its read-back form (figure 11). */
-#define COMMAND	     3
-#define READ_BACK    3 /* in the place of the channel */
-#define NO_COUNT     0x20
-#define NO_STATUS    0x10
+#define COMMAND	  3
+#define READ_BACK 3 /* in the place of the channel */
+#define NO_COUNT  0x20
+#define NO_STATUS 0x10
 
-#define GATE_ON	      0x01 /* port 0x61 */
-#define GATE_KEPT     0x0e
-#define GATE_REFRESH  0x10
-#define GATE_OUT      0x20
-#define REFRESH_NS    15085
+#define GATE_ON	     0x01 /* port 0x61 */
+#define GATE_KEPT    0x0e
+#define GATE_REFRESH 0x10
+#define GATE_OUT     0x20
+#define REFRESH_NS   15085
 
 #define CHANNEL(n, member) \
 	DEVICE_FIELD_AS(#n "." #member, struct pit, channel[n].member)
@@ -229,9 +229,9 @@ static void write_command(struct pit *pit, u8 value, u64 now)
 
 u8 pit_read(struct pit *pit, unsigned port, u64 ns)
 {
-	return port == COMMAND ? 0xff
-			       : read_channel(&pit->channel[port],
-					      ticks_of(ns));
+	return port == COMMAND
+		       ? 0xff
+		       : read_channel(&pit->channel[port], ticks_of(ns));
 }
 
 void pit_write(struct pit *pit, unsigned port, u8 value, u64 ns)
@@ -349,5 +349,6 @@ err_t pit_create(struct vm *vm)
 
 	pit_reset(pit);
 	err = bus_add(&vm->ports, "pit", PIT_PORT, 4, &ops, pit);
-	return err ? err : bus_add(&vm->ports, "gate", PORT_GATE, 1, &gate, pit);
+	return err ? err
+		   : bus_add(&vm->ports, "gate", PORT_GATE, 1, &gate, pit);
 }

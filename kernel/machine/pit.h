@@ -12,25 +12,25 @@
 #include "lib/types.h"
 #include "machine/fields.h"
 
-#define PIT_HZ	    1193182
-#define PIT_PORT    0x40 /* three channels, the command */
-#define PORT_GATE   0x61
+#define PIT_HZ	     1193182
+#define PIT_PORT     0x40 /* three channels, the command */
+#define PORT_GATE    0x61
 #define PIT_CHANNELS 3
 
 struct pit_channel {
-	u64 started;  /* tick of the clock at which counting began */
-	u64 fired;    /* channel 0: the last tick whose interrupt was raised */
-	u32 count;    /* 1 to 0x10000 */
-	u16 latched;  /* count as latched */
-	u8 latch;     /* bytes of it still to be read */
+	u64 started; /* tick of the clock at which counting began */
+	u64 fired;   /* channel 0: the last tick whose interrupt was raised */
+	u32 count;   /* 1 to 0x10000 */
+	u16 latched; /* count as latched */
+	u8 latch;    /* bytes of it still to be read */
 	u8 status, status_latched;
-	u8 mode;      /* 0 to 5 */
-	u8 access;    /* 1: low byte, 2: high byte, 3: both, low first */
+	u8 mode;   /* 0 to 5 */
+	u8 access; /* 1: low byte, 2: high byte, 3: both, low first */
 	u8 bcd;
-	u8 low;	      /* byte written first */
+	u8 low; /* byte written first */
 	u8 half_written, half_read;
 	u8 gate;
-	u8 loaded;    /* a count has been written since the mode */
+	u8 loaded; /* a count has been written since the mode */
 };
 
 struct pit {

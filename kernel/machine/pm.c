@@ -8,15 +8,15 @@
 #include "vm/vm.h"
 
 /* PM1 status and enable (tables 4.11 and 4.12), control (4.13). */
-#define GLOBAL_LOCK  BIT(5)
-#define POWER_BUTTON BIT(8)
-#define RTC_ALARM    BIT(10) /* may be enabled; it comes by its own line only */
-#define EVENTS	     (GLOBAL_LOCK | POWER_BUTTON | RTC_ALARM)
-#define SCI_EN	     BIT(0)
-#define BM_RLD	     BIT(1)
+#define GLOBAL_LOCK	    BIT(5)
+#define POWER_BUTTON	    BIT(8)
+#define RTC_ALARM	    BIT(10) /* may be enabled; it comes by its own line only */
+#define EVENTS		    (GLOBAL_LOCK | POWER_BUTTON | RTC_ALARM)
+#define SCI_EN		    BIT(0)
+#define BM_RLD		    BIT(1)
 #define SLEEP_TYPE(control) ((control) >> 10 & 7)
-#define SLEEP_TYPE_BITS (7u << 10)
-#define SLEEP_EN     BIT(13)
+#define SLEEP_TYPE_BITS	    (7u << 10)
+#define SLEEP_EN	    BIT(13)
 
 static const struct device_field fields[] = {
 	DEVICE_FIELD(struct pm, status, 1, 1),

@@ -24,7 +24,8 @@ struct vm;
 
 err_t pm_create(struct vm *vm);
 
-/* The operator presses the power button; the guest may do something about it. */
+/* The operator presses the power button; the guest may do something about it.
+ */
 void pm_press_button(struct vm *vm);
 
 #endif

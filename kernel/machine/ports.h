@@ -1,8 +1,8 @@
 /*
  * The machine's single ports: the debug console at 0xe9, the test exit at 0xf4,
- * the two ways of asking a PC for a reset, and pvpanic, where a kernel says that
- * it has panicked. The delay port 0x80 needs no
- * one: a write that nobody claims is as slow and as harmless.
+ * the two ways of asking a PC for a reset, and pvpanic, where a kernel says
+ * that it has panicked. The delay port 0x80 needs no one: a write that nobody
+ * claims is as slow and as harmless.
  */
 #ifndef MACHINE_PORTS_H
 #define MACHINE_PORTS_H

@@ -134,8 +134,7 @@ static bool alarm_matches(const struct rtc *rtc, u64 seconds)
 	struct calendar c = calendar_of(seconds);
 	const u8 now[] = {encode(rtc, c.second), encode(rtc, c.minute),
 			  encode_hour(rtc, c.hour)};
-	const u8 at[] = {rtc->memory[SECONDS_ALARM],
-			 rtc->memory[MINUTES_ALARM],
+	const u8 at[] = {rtc->memory[SECONDS_ALARM], rtc->memory[MINUTES_ALARM],
 			 rtc->memory[HOURS_ALARM]};
 
 	for (unsigned i = 0; i < ARRAY_LEN(now); i++)

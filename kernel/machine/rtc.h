@@ -14,7 +14,7 @@
 #define RTC_BYTES 128
 
 struct rtc {
-	u64 offset;  /* seconds since 1970 at the machine's start, modulo 2^64 */
+	u64 offset; /* seconds since 1970 at the machine's start, modulo 2^64 */
 	u64 updates; /* seconds of the machine's clock that were looked at */
 	u64 periods; /* periods of the periodic interrupt, likewise */
 	u8 index;

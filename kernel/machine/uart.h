@@ -1,9 +1,9 @@
 /*
  * The guest's serial port: a 16550A at 0x3f8 (PC16550D data sheet; sections
  * and tables by that). What it sends goes to the VM's console at once, what is
- * typed there it receives; there is no line, so nothing is late. Nothing is lost
- * either: when the console has no room, the transmitter is not empty. vm->lock
- * guards it, as it does the whole port bus.
+ * typed there it receives; there is no line, so nothing is late. Nothing is
+ * lost either: when the console has no room, the transmitter is not empty.
+ * vm->lock guards it, as it does the whole port bus.
  */
 #ifndef MACHINE_UART_H
 #define MACHINE_UART_H

@@ -2,461 +2,18 @@
 
 #include "lib/printf.h"
 #include "lib/string.h"
-
-#define FILE_NAME "godwit.conf"
-
-/* A piece of the text; not terminated. */
-struct slice {
-	const char *at;
-	size_t n;
-};
-
-/* As much of a wrong value as an error shows. */
-#define SHOWN(s) (int)MIN((s).n, 40), (s).at
-
-struct parser {
-	struct config *out;
-	struct vm_config *vm; /* of the section, NULL in others */
-	struct netdev_options *nic;
-	bool in_section;
-	bool host_seen;
-	unsigned line;
-	unsigned section_line;
-	u32 keys_seen; /* bits: places in the section's table */
-	char *error;
-	size_t error_size;
-};
-
-static err_t fail_at(struct parser *p, unsigned line, const char *fmt,
-		     va_list args)
-{
-	int used = snprintf(p->error, p->error_size, FILE_NAME ":%u: ", line);
-
-	if ((size_t)used < p->error_size)
-		vsnprintf(p->error + used, p->error_size - used, fmt, args);
-	return E_FORMAT;
-}
-
-static err_t fail(struct parser *p, const char *fmt, ...) PRINTF(2);
-static err_t fail(struct parser *p, const char *fmt, ...)
-{
-	va_list args;
-	err_t err;
-
-	va_start(args, fmt);
-	err = fail_at(p, p->line, fmt, args);
-	va_end(args);
-	return err;
-}
-
-/* What is missing is the section's fault, not its last line's. */
-static err_t fail_section(struct parser *p, const char *fmt, ...) PRINTF(2);
-static err_t fail_section(struct parser *p, const char *fmt, ...)
-{
-	va_list args;
-	err_t err;
-
-	va_start(args, fmt);
-	err = fail_at(p, p->section_line, fmt, args);
-	va_end(args);
-	return err;
-}
-
-/* --- words */
-
-static bool is_blank(char c)
-{
-	return c == ' ' || c == '\t';
-}
-
-static struct slice trim(struct slice s)
-{
-	while (s.n && is_blank(s.at[0])) {
-		s.at++;
-		s.n--;
-	}
-	while (s.n && is_blank(s.at[s.n - 1]))
-		s.n--;
-	return s;
-}
-
-static bool equals(struct slice s, const char *word)
-{
-	return s.n == strlen(word) && !memcmp(s.at, word, s.n);
-}
-
-static bool is_name(struct slice s)
-{
-	for (size_t i = 0; i < s.n; i++) {
-		char c = s.at[i];
-
-		if ((c < 'a' || c > 'z') && (c < 'A' || c > 'Z') &&
-		    (c < '0' || c > '9') && c != '-' && c != '_' && c != '.')
-			return false;
-	}
-	return s.n > 0;
-}
-
-static bool copy(char *to, size_t size, struct slice s)
-{
-	if (s.n >= size)
-		return false;
-	memcpy(to, s.at, s.n);
-	to[s.n] = '\0';
-	return true;
-}
-
-static bool number(struct slice s, u64 *value)
-{
-	char text[32];
-
-	return copy(text, sizeof(text), s) && parse_number(text, value);
-}
-
-/* --- values: each kind writes its field, or says what it expected */
-
-struct key {
-	const char *name;
-	err_t (*set)(struct parser *p, const struct key *key, struct slice s,
-		     void *field);
-	u16 offset; /* in the section's struct */
-	u16 size;   /* of text */
-	u64 low, high;
-	const char *const *words; /* their places are the values */
-	bool repeats;
-};
-
-static err_t set_text(struct parser *p, const struct key *key, struct slice s,
-		      void *field)
-{
-	if (!copy(field, key->size, s))
-		return fail(p, "%s: %zu characters are too many (at most %u)",
-			    key->name, s.n, key->size - 1);
-	return E_OK;
-}
-
-static err_t set_name(struct parser *p, const struct key *key, struct slice s,
-		      void *field)
-{
-	if (!is_name(s))
-		return fail(p,
-			    "%s: \"%.*s\" is not a name (expected letters, "
-			    "digits and - _ .)",
-			    key->name, SHOWN(s));
-	return set_text(p, key, s, field);
-}
-
-static err_t set_file(struct parser *p, const struct key *key, struct slice s,
-		      void *field)
-{
-	if (!s.n)
-		return fail(p, "%s: no file (expected like guests/hello.elf)",
-			    key->name);
-	return set_text(p, key, s, field);
-}
-
-static err_t set_size(struct parser *p, const struct key *key, struct slice s,
-		      void *field)
-{
-	u64 value;
-
-	if (!number(s, &value) || value < key->low)
-		return fail(p,
-			    "%s: \"%.*s\" is not a size (expected like 64M, at "
-			    "least %luM)",
-			    key->name, SHOWN(s), (key->low >> 20));
-	if (value > key->high || (value & PAGE_MASK))
-		return fail(p,
-			    "%s: %.*s is not possible (expected a multiple of "
-			    "4K, at most %luG)",
-			    key->name, SHOWN(s), (key->high >> 30));
-	memcpy(field, &value, sizeof(value));
-	return E_OK;
-}
-
-static err_t set_number(struct parser *p, const struct key *key, struct slice s,
-			void *field)
-{
-	unsigned value;
-	u64 n;
-
-	if (!number(s, &n) || n < key->low || n > key->high)
-		return fail(p, "%s: \"%.*s\" is not a number from %u to %u",
-			    key->name, SHOWN(s), (unsigned)key->low,
-			    (unsigned)key->high);
-	value = n;
-	memcpy(field, &value, sizeof(value));
-	return E_OK;
-}
-
-/* A ring's size. */
-static err_t set_power(struct parser *p, const struct key *key, struct slice s,
-		       void *field)
-{
-	u64 n;
-
-	if (number(s, &n) && (n & (n - 1)))
-		return fail(p, "%s: %.*s is not a power of two (expected 256)",
-			    key->name, SHOWN(s));
-	return set_number(p, key, s, field);
-}
-
-/* 00:02.0, 52:54:00:12:34:56: hexadecimal pairs, as PCI and MACs are shown. */
-static bool is_like(struct slice s, const char *form)
-{
-	size_t n = strlen(form);
-
-	if (s.n != n)
-		return false;
-	for (size_t i = 0; i < n; i++) {
-		char c = s.at[i];
-		bool digit = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f');
-
-		if (form[i] == 'x' ? !digit : c != form[i])
-			return false;
-	}
-	return true;
-}
-
-static err_t set_device(struct parser *p, const struct key *key, struct slice s,
-			void *field)
-{
-	if (!equals(s, "first") && !is_like(s, "xx:xx.x") &&
-	    !is_like(s, "xx:xx:xx:xx:xx:xx"))
-		return fail(
-			p,
-			"%s: \"%.*s\" is no device (expected first, a place "
-			"like 00:02.0, or a MAC address like "
-			"52:54:00:12:34:56, in small letters)",
-			key->name, SHOWN(s));
-	return set_text(p, key, s, field);
-}
-
-/* The words, for an error: "auto, multiboot or flat". */
-static void list_words(const char *const *words, char *text, size_t size)
-{
-	size_t used = 0;
-
-	for (unsigned i = 0; words[i] && used < size; i++)
-		used += snprintf(text + used, size - used, "%s%s",
-				 !i		? ""
-				 : words[i + 1] ? ", "
-						: " or ",
-				 words[i]);
-}
-
-static err_t set_word(struct parser *p, const struct key *key, struct slice s,
-		      void *field)
-{
-	char list[80];
-	unsigned value;
-
-	for (value = 0; key->words[value]; value++)
-		if (equals(s, key->words[value]))
-			break;
-	if (!key->words[value]) {
-		list_words(key->words, list, sizeof(list));
-		return fail(p, "%s: \"%.*s\" is unknown (expected %s)",
-			    key->name, SHOWN(s), list);
-	}
-	memcpy(field, &value, sizeof(value));
-	return E_OK;
-}
-
-static err_t set_flag(struct parser *p, const struct key *key, struct slice s,
-		      void *field)
-{
-	unsigned value = 0;
-	err_t err = set_word(p, key, s, &value);
-
-	if (!err)
-		*(bool *)field = value;
-	return err;
-}
-
-static int hex_digit(char c)
-{
-	return c >= '0' && c <= '9'   ? c - '0'
-	       : c >= 'a' && c <= 'f' ? c - 'a' + 10
-	       : c >= 'A' && c <= 'F' ? c - 'A' + 10
-				      : -1;
-}
-
-/* A device's own address: of no group, and not zero. */
-static err_t set_mac(struct parser *p, const struct key *key, struct slice s,
-		     void *field)
-{
-	u8 mac[6], any = 0;
-	bool good = s.n == 17;
-
-	for (unsigned i = 0; good && i < sizeof(mac); i++) {
-		int high = hex_digit(s.at[3 * i]);
-		int low = hex_digit(s.at[3 * i + 1]);
-
-		good = high >= 0 && low >= 0 &&
-		       (i == 5 || s.at[3 * i + 2] == ':');
-		mac[i] = (u32)high << 4 | (u32)low;
-		any |= mac[i];
-	}
-	if (!good || !any || (mac[0] & 1))
-		return fail(p,
-			    "%s: \"%.*s\" is not the address of a device "
-			    "(expected like 02:67:64:01:02:03)",
-			    key->name, SHOWN(s));
-	memcpy(field, mac, sizeof(mac));
-	return E_OK;
-}
-
-static err_t set_module(struct parser *p, const struct key *key, struct slice s,
-			void *field)
-{
-	struct vm_config *vm = p->vm;
-
-	if (vm->modules == VM_MODULES)
-		return fail(p, "%s: too many modules (at most %u)", key->name,
-			    VM_MODULES);
-	return set_file(p, key, s, vm->module[vm->modules++]);
-}
-
-/* An initrd is the first module, wherever its line is. */
-static err_t set_initrd(struct parser *p, const struct key *key, struct slice s,
-			void *field)
-{
-	struct vm_config *vm = p->vm;
-
-	if (vm->modules == VM_MODULES)
-		return fail(p, "%s: too many modules (at most %u)", key->name,
-			    VM_MODULES);
-	memmove(vm->module[1], vm->module[0],
-		vm->modules++ * sizeof(vm->module[0]));
-	return set_file(p, key, s, vm->module[0]);
-}
-
-/* --- the keys */
-
-static const char *const log_words[] = {"debug", "info", "warn", "error", NULL};
-static const char *const idle_words[] = {"wait", "exit", NULL};
-static const char *const json_words[] = {"auto", "no",	 "com1", "com2",
-					 "com3", "com4", NULL};
-static const char *const loader_words[] = {"auto",  "multiboot", "flat",
-					   "linux", "pvh",	 NULL};
-static const char *const reset_words[] = {"restart", "end", NULL};
-static const char *const console_words[] = {"uart", "virtio", NULL};
-static const char *const model_words[] = {"host", "baseline", NULL};
-static const char *const flag_words[] = {"no", "yes", NULL};
-
-_Static_assert(LOG_DEBUG == 0 && LOG_ERROR == 3, "log_words' order");
-_Static_assert(ON_IDLE_WAIT == 0 && ON_IDLE_EXIT == 1, "idle_words' order");
-_Static_assert(ON_RESET_END == 1, "reset_words' order");
-_Static_assert(JSON_COM1 == 2 && JSON_COM4 == 5, "json_words' order");
-_Static_assert(MODEL_HOST == 0 && MODEL_BASELINE == 1, "model_words' order");
-_Static_assert(LOADER_AUTO == 0 && LOADER_PVH == 4, "loader_words' order");
-_Static_assert(CONSOLE_UART == 0 && CONSOLE_VIRTIO == 1,
-	       "console_words' order");
-_Static_assert(sizeof(enum log_level) == sizeof(unsigned) &&
-		       sizeof(enum loader_kind) == sizeof(unsigned) &&
-		       sizeof(enum cpu_model) == sizeof(unsigned) &&
-		       sizeof(enum on_idle) == sizeof(unsigned) &&
-		       sizeof(enum on_reset) == sizeof(unsigned) &&
-		       sizeof(enum console_kind) == sizeof(unsigned) &&
-		       sizeof(enum json_line) == sizeof(unsigned) &&
-		       sizeof(int) == sizeof(unsigned),
-	       "set_word and set_number write an unsigned");
-
-#define HOST(member) .offset = offsetof(struct config, member)
-#define VM(member)   .offset = offsetof(struct vm_config, member)
-#define NIC(member)  .offset = offsetof(struct netdev_options, member)
-
-static const struct key host_keys[] = {
-	{"name", set_name, HOST(name), .size = VM_NAME_MAX},
-	{"log", set_word, HOST(log), .words = log_words},
-	{"run", set_text, HOST(run), .size = CONFIG_RUN_MAX},
-	{"on-idle", set_word, HOST(on_idle), .words = idle_words},
-	{"json", set_word, HOST(json), .words = json_words},
-	{NULL},
-};
-
-static const struct key vm_keys[] = {
-	{"memory", set_size, VM(memory), .low = VM_MEMORY_MIN,
-	 .high = CONFIG_MEMORY_MAX},
-	{"cpus", set_number, VM(cpus), .low = 1, .high = VM_VCPUS},
-	{"kernel", set_file, VM(kernel), .size = VM_TEXT_MAX},
-	{"initrd", set_initrd, .size = VM_TEXT_MAX},
-	{"module", set_module, .size = VM_TEXT_MAX, .repeats = true},
-	{"cmdline", set_text, VM(cmdline), .size = VM_TEXT_MAX},
-	{"loader", set_word, VM(loader), .words = loader_words},
-	{"cpu-model", set_word, VM(cpu_model), .words = model_words},
-	{"console", set_word, VM(console), .words = console_words},
-	{"net", set_flag, VM(net), .words = flag_words},
-	{"mac", set_mac, VM(mac)},
-	{"mtu", set_number, VM(mtu), .low = CONFIG_MTU_MIN,
-	 .high = CONFIG_MTU_MAX},
-	{"autostart", set_flag, VM(autostart), .words = flag_words},
-	{"populate", set_flag, VM(populate), .words = flag_words},
-	{"on-reset", set_word, VM(on_reset), .words = reset_words},
-	{"cpu", set_number, VM(host_cpu), .high = CONFIG_CPU_MAX},
-	{NULL},
-};
-
-static const struct key nic_keys[] = {
-	{"device", set_device, NIC(device),
-	 .size = sizeof(((struct netdev_options *)0)->device)},
-	{"rx-ring", set_power, NIC(rx_ring), .low = NETDEV_RING_MIN,
-	 .high = NETDEV_RING_MAX},
-	{"tx-ring", set_power, NIC(tx_ring), .low = NETDEV_RING_MIN,
-	 .high = NETDEV_RING_MAX},
-	{"rx-buffers", set_number, NIC(rx_buffers), .low = 4,
-	 .high = NETDEV_RING_MAX},
-	{"frame-max", set_number, NIC(frame_max), .low = 1514,
-	 .high = NETDEV_FRAME_MAX},
-	{NULL},
-};
-
-static err_t unknown_key(struct parser *p, const struct key *keys,
-			 struct slice name)
-{
-	const char *words[ARRAY_LEN(vm_keys) + 1];
-	char list[160];
-	unsigned n = 0;
-
-	for (; keys[n].name; n++)
-		words[n] = keys[n].name;
-	words[n] = NULL;
-	list_words(words, list, sizeof(list));
-	return fail(p, "%.*s: no such key in %s (expected %s)", SHOWN(name),
-		    p->vm    ? "a VM"
-		    : p->nic ? "a NIC"
-			     : "[host]",
-		    list);
-}
-
-static err_t set_key(struct parser *p, struct slice name, struct slice value)
-{
-	const struct key *keys = p->vm	  ? vm_keys
-				 : p->nic ? nic_keys
-					  : host_keys;
-	u8 *base = p->vm ? (u8 *)p->vm : p->nic ? (u8 *)p->nic : (u8 *)p->out;
-	unsigned i = 0;
-
-	while (keys[i].name && !equals(name, keys[i].name))
-		i++;
-	if (!keys[i].name)
-		return unknown_key(p, keys, name);
-	if ((p->keys_seen & BIT(i)) && !keys[i].repeats)
-		return fail(p, "%s: given twice", keys[i].name);
-	p->keys_seen |= BIT(i);
-	return keys[i].set(p, &keys[i], value, base + keys[i].offset);
-}
+#include "shell/config_parser.h"
 
 /* --- sections */
 
 static err_t end_section(struct parser *p)
 {
 	if (p->vm && !p->vm->kernel[0])
-		return fail_section(p,
-				    "[vm %s]: no kernel (expected a line like "
-				    "kernel = guests/hello.elf)",
-				    p->vm->name);
+		return config_fail_section(
+			p,
+			"[vm %s]: no kernel (expected a line like "
+			"kernel = guests/hello.elf)",
+			p->vm->name);
 	return E_OK;
 }
 
@@ -473,7 +30,7 @@ static void begin_section(struct parser *p, struct vm_config *vm,
 static err_t begin_host(struct parser *p)
 {
 	if (p->host_seen)
-		return fail(p, "[host]: given twice");
+		return config_fail(p, "[host]: given twice");
 	p->host_seen = true;
 	begin_section(p, NULL, NULL);
 	return E_OK;
@@ -485,23 +42,26 @@ static err_t begin_vm(struct parser *p, struct slice name)
 	struct vm_config *vm = &out->vm[out->vms];
 
 	if (!is_name(name))
-		return fail(p,
-			    "[vm %.*s]: not a name (expected letters, digits "
-			    "and - _ .)",
-			    SHOWN(name));
+		return config_fail(
+			p,
+			"[vm %.*s]: not a name (expected letters, digits "
+			"and - _ .)",
+			SHOWN(name));
 	if (name.n >= VM_NAME_MAX)
-		return fail(p,
-			    "[vm %.*s]: %zu characters are too many (at most "
-			    "%u)",
-			    SHOWN(name), name.n, VM_NAME_MAX - 1);
+		return config_fail(
+			p,
+			"[vm %.*s]: %zu characters are too many (at most "
+			"%u)",
+			SHOWN(name), name.n, VM_NAME_MAX - 1);
 	for (unsigned i = 0; i < out->vms; i++)
 		if (equals(name, out->vm[i].name))
-			return fail(p, "[vm %.*s]: given twice", SHOWN(name));
+			return config_fail(p, "[vm %.*s]: given twice",
+					   SHOWN(name));
 	if (out->vms == VMS_MAX)
-		return fail(p, "[vm %.*s]: too many VMs (at most %u)",
-			    SHOWN(name), VMS_MAX);
+		return config_fail(p, "[vm %.*s]: too many VMs (at most %u)",
+				   SHOWN(name), VMS_MAX);
 	out->vms++;
-	copy(vm->name, sizeof(vm->name), name);
+	slice_copy(vm->name, sizeof(vm->name), name);
 	vm->memory = MIB(64);
 	vm->cpus = 1;
 	vm->autostart = true;
@@ -517,18 +77,19 @@ static err_t begin_nic(struct parser *p, struct slice name)
 	struct netdev_options *nic = &out->nic[out->nics];
 
 	if (!is_name(name) || name.n >= sizeof(nic->name))
-		return fail(p,
-			    "[nic %.*s]: not a name (expected up to %zu "
-			    "letters, digits and - _ .)",
-			    SHOWN(name), sizeof(nic->name) - 1);
+		return config_fail(p,
+				   "[nic %.*s]: not a name (expected up to %zu "
+				   "letters, digits and - _ .)",
+				   SHOWN(name), sizeof(nic->name) - 1);
 	for (unsigned i = 0; i < out->nics; i++)
 		if (equals(name, out->nic[i].name))
-			return fail(p, "[nic %.*s]: given twice", SHOWN(name));
+			return config_fail(p, "[nic %.*s]: given twice",
+					   SHOWN(name));
 	if (out->nics == NETDEVS_MAX)
-		return fail(p, "[nic %.*s]: too many NICs (at most %u)",
-			    SHOWN(name), NETDEVS_MAX);
+		return config_fail(p, "[nic %.*s]: too many NICs (at most %u)",
+				   SHOWN(name), NETDEVS_MAX);
 	out->nics++;
-	copy(nic->name, sizeof(nic->name), name);
+	slice_copy(nic->name, sizeof(nic->name), name);
 	copy_string(nic->device, sizeof(nic->device), "first");
 	begin_section(p, NULL, nic);
 	return E_OK;
@@ -554,8 +115,8 @@ static err_t parse_section(struct parser *p, struct slice s)
 	if (err)
 		return err;
 	if (s.n < 2 || s.at[s.n - 1] != ']')
-		return fail(p, "%.*s: the section has no ] at its end",
-			    SHOWN(s));
+		return config_fail(p, "%.*s: the section has no ] at its end",
+				   SHOWN(s));
 	inner = trim((struct slice){s.at + 1, s.n - 2});
 	if (equals(inner, "host"))
 		return begin_host(p);
@@ -563,10 +124,11 @@ static err_t parse_section(struct parser *p, struct slice s)
 		return begin_vm(p, name);
 	if (section_name(inner, "nic", &name))
 		return begin_nic(p, name);
-	return fail(p,
-		    "%.*s: no such section (expected [host], [nic NAME] or [vm "
-		    "NAME])",
-		    SHOWN(s));
+	return config_fail(
+		p,
+		"%.*s: no such section (expected [host], [nic NAME] or [vm "
+		"NAME])",
+		SHOWN(s));
 }
 
 /* --- lines */
@@ -586,10 +148,11 @@ static err_t check_text(struct parser *p, struct slice s)
 		u8 c = s.at[i];
 
 		if ((c < ' ' && c != '\t') || c >= 0x7f)
-			return fail(p,
-				    "byte 0x%02x in column %zu (expected plain "
-				    "text)",
-				    c, i + 1);
+			return config_fail(
+				p,
+				"byte 0x%02x in column %zu (expected plain "
+				"text)",
+				c, i + 1);
 	}
 	return E_OK;
 }
@@ -608,16 +171,18 @@ static err_t parse_line(struct parser *p, struct slice line)
 	while (equal < s.n && s.at[equal] != '=')
 		equal++;
 	if (equal == s.n)
-		return fail(p, "\"%.*s\" is no setting (expected key = value)",
-			    SHOWN(s));
+		return config_fail(
+			p, "\"%.*s\" is no setting (expected key = value)",
+			SHOWN(s));
 	name.n = equal;
 	value = (struct slice){s.at + equal + 1, s.n - equal - 1};
 	if (!p->in_section)
-		return fail(p,
-			    "%.*s: before any section (expected [host] or [vm "
-			    "NAME] first)",
-			    SHOWN(trim(name)));
-	return set_key(p, trim(name), trim(value));
+		return config_fail(
+			p,
+			"%.*s: before any section (expected [host] or [vm "
+			"NAME] first)",
+			SHOWN(trim(name)));
+	return config_set(p, trim(name), trim(value));
 }
 
 /* Editors may have put a byte order mark in front. */

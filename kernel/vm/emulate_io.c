@@ -197,7 +197,7 @@ static enum next_step string_io(struct vcpu *vcpu, struct vm_exit *exit)
 	struct exit_exception fault;
 	struct string_op op;
 	struct insn insn;
-	unsigned count, done;
+	unsigned count = 0, done;
 	u64 linear;
 	err_t err;
 

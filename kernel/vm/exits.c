@@ -30,8 +30,8 @@ handle_rare_cpuid(struct vcpu *vcpu)
 
 static enum next_step handle_cpuid(struct vcpu *vcpu, struct vm_exit *exit)
 {
-	const struct cpuid_result *r = model_cpuid_fixed(
-		vcpu->vm->model, vcpu->state.gpr[RAX]);
+	const struct cpuid_result *r =
+		model_cpuid_fixed(vcpu->vm->model, vcpu->state.gpr[RAX]);
 
 	if (unlikely(!r))
 		return handle_rare_cpuid(vcpu);

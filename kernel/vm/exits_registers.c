@@ -18,7 +18,8 @@
  */
 static err_t load_pdptes(struct vcpu *vcpu, u64 cr0, u64 cr3, u64 cr4)
 {
-	const u64 reserved = 0x1e6 | ~(BIT(vcpu->vm->model->limits.phys_bits) - 1);
+	const u64 reserved =
+		0x1e6 | ~(BIT(vcpu->vm->model->limits.phys_bits) - 1);
 	struct vcpu_state *s = &vcpu->state;
 	u64 pdpte[4];
 
@@ -296,7 +297,8 @@ enum next_step handle_xsetbv(struct vcpu *vcpu, struct vm_exit *exit)
 		return NEXT_ENTER;
 	}
 	if (state_cpl(s) != 0 || (u32)s->gpr[RCX] != 0 || !(value & 1) ||
-	    (value & ~vcpu->vm->model->limits.xcr0_allowed) || (value & 6) == 4) {
+	    (value & ~vcpu->vm->model->limits.xcr0_allowed) ||
+	    (value & 6) == 4) {
 		vcpu_inject_gp(vcpu);
 		return NEXT_ENTER;
 	}

@@ -49,8 +49,8 @@ struct machine {
 	/* The guest has written its TSC. */
 	void (*tsc_moved)(struct vcpu *vcpu);
 
-	/* KVM's clock, APIC_BASE, TSC_DEADLINE, x2APIC 0x800-0x8ff: E_INVALID gives #GP,
-	 * E_NOTFOUND: not one of its own. */
+	/* KVM's clock, APIC_BASE, TSC_DEADLINE, x2APIC 0x800-0x8ff: E_INVALID
+	 * gives #GP, E_NOTFOUND: not one of its own. */
 	err_t (*rdmsr)(struct vcpu *vcpu, u32 msr, u64 *value);
 	err_t (*wrmsr)(struct vcpu *vcpu, u32 msr, u64 value);
 };

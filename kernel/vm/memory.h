@@ -26,7 +26,7 @@
 struct guest_memory {
 	u64 size;     /* bytes of RAM, a multiple of 4 KiB */
 	u64 low_size; /* of it below the hole */
-	u64 *chunks;  /* atomic: address of each 2 MiB of RAM, or-ed with that */
+	u64 *chunks; /* atomic: address of each 2 MiB of RAM, or-ed with that */
 	unsigned count;
 	unsigned touched;	     /* chunks */
 	struct spinlock first_touch; /* whoever comes first zeroes */

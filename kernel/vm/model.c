@@ -45,7 +45,8 @@ static struct cpuid_result host_leaf(u32 leaf, u32 subleaf)
 static void note_missing(struct model *model, const struct leaf_rule *r,
 			 const struct cpuid_result *host)
 {
-	const u32 *want = &r->keep.eax, *has = &host->eax;
+	const u32 want[] = {r->keep.eax, r->keep.ebx, r->keep.ecx, r->keep.edx};
+	const u32 has[] = {host->eax, host->ebx, host->ecx, host->edx};
 
 	for (unsigned i = 0; i < 4; i++)
 		if ((want[i] & ~has[i]) && !model->missing[0])

@@ -18,8 +18,8 @@ struct cpuid_result {
 };
 
 /*
- * A model is one of these tables; `host` shows what this host has, `baseline` the
- * same on every host that has enough for it, and can move between vendors.
+ * A model is one of these tables; `host` shows what this host has, `baseline`
+ * the same on every host that has enough for it, and can move between vendors.
  */
 enum cpu_model { MODEL_HOST, MODEL_BASELINE, MODELS };
 
@@ -34,7 +34,7 @@ struct model {
 	/* For state_check() and for writes to CR3, CR4, EFER, XCR0. */
 	struct state_limits limits;
 	u8 vendor; /* enum cpu_vendor; VENDOR_OTHER: neither's own MSRs */
-	char missing[64];	/* what the host lacks for it; "": nothing */
+	char missing[64]; /* what the host lacks for it; "": nothing */
 };
 
 /* Reads the host once and builds the tables. */

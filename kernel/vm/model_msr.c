@@ -158,7 +158,7 @@ static err_t machine_write(struct vcpu *vcpu, u32 msr, u64 value)
 static const struct msr_rule rules[] = {
 	{MSR_TSC, MSR_TSC, ANY, read_tsc, write_tsc},
 	{0x11, 0x12, ANY, machine_read, machine_write}, /* KVM's clock */
-	{0x17, 0x17, INTEL, read_zero, NULL}, /* platform id */
+	{0x17, 0x17, INTEL, read_zero, NULL},		/* platform id */
 	{MSR_APIC_BASE, MSR_APIC_BASE, ANY, machine_read, machine_write},
 	{MSR_BIOS_SIGN_ID, MSR_BIOS_SIGN_ID, ANY, read_zero, write_ignored},
 	{MSR_MTRRCAP, MSR_MTRRCAP, ANY, read_zero, NULL},
@@ -177,10 +177,10 @@ static const struct msr_rule rules[] = {
 	{MSR_EFER, MSR_EFER, ANY, read_efer, write_efer},
 	{MSR_TSC_AUX, MSR_TSC_AUX, ANY, read_tsc_aux, write_tsc_aux},
 	{0xc0010000, 0xc0010007, AMD, read_zero, write_zero_only}, /* PMCs */
-	{0xc0010010, 0xc0010010, AMD, read_zero, write_ignored}, /* SYSCFG */
+	{0xc0010010, 0xc0010010, AMD, read_zero, write_ignored},   /* SYSCFG */
 	{MSR_AMD_HWCR, MSR_AMD_HWCR, AMD, read_zero, write_ignored},
 	{0xc001001f, 0xc001001f, AMD, read_zero, write_ignored}, /* NB_CFG */
-	{0xc0010055, 0xc0010055, AMD, read_zero, NULL}, /* C1E */
+	{0xc0010055, 0xc0010055, AMD, read_zero, NULL},		 /* C1E */
 };
 
 static const struct msr_rule *find_rule(const struct vcpu *vcpu, u32 msr)

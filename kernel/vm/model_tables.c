@@ -1,15 +1,15 @@
 /*
- * Which CPUID bits a guest sees, by CPU model, and what we add. A bit that is not
- * named here is hidden: new hardware never leaks through. docs/machine.md has
- * the reasons.
+ * Which CPUID bits a guest sees, by CPU model, and what we add. A bit that is
+ * not named here is hidden: new hardware never leaks through. docs/machine.md
+ * has the reasons.
  */
 #include "vm/model_tables.h"
 
 /* Documentation/virt/kvm/x86/cpuid.rst of Linux's source. */
-#define KVM_FEATURES                                                       \
-	(BIT(0) /* its clock by MSRs 0x11, 0x12 */ |                       \
-	 BIT(1) /* no need to wait after port accesses */ |                \
-	 BIT(3) /* its clock by MSRs 0x4b564d00, 01 */ |                   \
+#define KVM_FEATURES                                        \
+	(BIT(0) /* its clock by MSRs 0x11, 0x12 */ |        \
+	 BIT(1) /* no need to wait after port accesses */ | \
+	 BIT(3) /* its clock by MSRs 0x4b564d00, 01 */ |    \
 	 BIT(24) /* which all vCPUs may read alike */)
 
 /* --- host: what it has of these; named by SDM vol. 2A CPUID, APM vol. 3 E. */
@@ -24,10 +24,10 @@
 	 BIT(3) /* PSE */ | BIT(4) /* TSC */ | BIT(5) /* MSR */ |          \
 	 BIT(6) /* PAE */ | BIT(7) /* MCE */ | BIT(8) /* CX8 */ |          \
 	 BIT(9) /* APIC */ | BIT(11) /* SEP */ | BIT(12) /* MTRR */ |      \
-	 BIT(13) /* PGE */ |                                               \
-	 BIT(14) /* MCA */ | BIT(15) /* CMOV */ | BIT(16) /* PAT */ |      \
-	 BIT(17) /* PSE36 */ | BIT(19) /* CLFLUSH */ | BIT(23) /* MMX */ | \
-	 BIT(24) /* FXSR */ | BIT(25) /* SSE */ | BIT(26) /* SSE2 */)
+	 BIT(13) /* PGE */ | BIT(14) /* MCA */ | BIT(15) /* CMOV */ |      \
+	 BIT(16) /* PAT */ | BIT(17) /* PSE36 */ | BIT(19) /* CLFLUSH */ | \
+	 BIT(23) /* MMX */ | BIT(24) /* FXSR */ | BIT(25) /* SSE */ |      \
+	 BIT(26) /* SSE2 */)
 #define LEAF7_EBX                                                        \
 	(BIT(0) /* FSGSBASE */ | BIT(3) /* BMI1 */ | BIT(5) /* AVX2 */ | \
 	 BIT(7) /* SMEP */ | BIT(8) /* BMI2 */ | BIT(9) /* ERMS */ |     \
@@ -88,21 +88,21 @@ static const struct leaf_rule host_rows[] = {
 /*
  * --- baseline: the same on every host, whoever made it
  *
- * What Intel has had since Ivy Bridge (2012) and AMD since Zen (2017). Its vendor
- * is neither of them: a kernel that takes the one's way into the system from
- * 32-bit code, or counts on not having the one's faults, dies or is unsafe on
- * the other. A kernel that knows neither does what both can.
+ * What Intel has had since Ivy Bridge (2012) and AMD since Zen (2017). Its
+ * vendor is neither of them: a kernel that takes the one's way into the system
+ * from 32-bit code, or counts on not having the one's faults, dies or is unsafe
+ * on the other. A kernel that knows neither does what both can.
  */
-#define BASE1_ECX                                                           \
-	(BIT(0) /* SSE3 */ | BIT(1) /* PCLMULQDQ */ | BIT(9) /* SSSE3 */ |  \
-	 BIT(13) /* CMPXCHG16B */ | BIT(19) /* SSE4.1 */ |                  \
-	 BIT(20) /* SSE4.2 */ | BIT(23) /* POPCNT */ | BIT(25) /* AES */ |  \
-	 BIT(26) /* XSAVE */ | BIT(28) /* AVX */ | BIT(29) /* F16C */ |     \
+#define BASE1_ECX                                                          \
+	(BIT(0) /* SSE3 */ | BIT(1) /* PCLMULQDQ */ | BIT(9) /* SSSE3 */ | \
+	 BIT(13) /* CMPXCHG16B */ | BIT(19) /* SSE4.1 */ |                 \
+	 BIT(20) /* SSE4.2 */ | BIT(23) /* POPCNT */ | BIT(25) /* AES */ | \
+	 BIT(26) /* XSAVE */ | BIT(28) /* AVX */ | BIT(29) /* F16C */ |    \
 	 BIT(30) /* RDRAND */)
 /* Without VME, which is of use to 16-bit programs only; the APIC is ours. */
 #define BASE1_EDX (LEAF1_EDX & ~(BIT(1) | BIT(9)))
 #define BASE7_EBX (BIT(0) /* FSGSBASE */ | BIT(7) /* SMEP */)
-#define BASE_EXT1_EDX                                                   \
+#define BASE_EXT1_EDX                                                      \
 	(BIT(11) /* SYSCALL */ | BIT(20) /* NX */ | BIT(27) /* RDTSCP */ | \
 	 BIT(29) /* LM */)
 
@@ -156,6 +156,6 @@ _Static_assert(ARRAY_LEN(host_rows) <= MODEL_ROWS &&
 
 const struct model_rules model_rules[MODELS] = {
 	[MODEL_HOST] = {"host", host_rows, ARRAY_LEN(host_rows), false},
-	[MODEL_BASELINE] = {"baseline", baseline_rows,
-			    ARRAY_LEN(baseline_rows), true},
+	[MODEL_BASELINE] = {"baseline", baseline_rows, ARRAY_LEN(baseline_rows),
+			    true},
 };

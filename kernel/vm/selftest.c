@@ -78,7 +78,8 @@ static const char *refusal(struct rig *rig)
 	rig_state(rig, MODE_64);
 	rig_code(rig, "\xf4", 1);
 	vcpu->state.cr4 &= ~BIT(5); /* long mode without PAE */
-	if (!state_check(&vcpu->state, &rig->vm->model->limits, why, sizeof(why)))
+	if (!state_check(&vcpu->state, &rig->vm->model->limits, why,
+			 sizeof(why)))
 		return "state_check() lets long mode without PAE pass";
 	if (rig_run(rig) != EXIT_ENTRY_FAILED)
 		return "the hardware entered long mode without PAE";

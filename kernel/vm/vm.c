@@ -22,8 +22,7 @@ const char *life_name(enum vm_life life)
 	static const char *const names[] = {
 		[VM_OFF] = "off",	  [VM_RUNNING] = "running",
 		[VM_PAUSED] = "paused",	  [VM_ENDED] = "ended",
-		[VM_CRASHED] = "crashed",
-		[VM_RESTARTING] = "restarting",
+		[VM_CRASHED] = "crashed", [VM_RESTARTING] = "restarting",
 	};
 
 	return names[life];

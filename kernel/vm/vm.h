@@ -105,7 +105,7 @@ struct vm {
 	unsigned vcpus;
 	u64 tsc_base; /* host TSC that the guest sees as 0 */
 	u64 started_ns, first_entry_ns;
-	u64 restarts; /* after resets, since the operator's start */
+	u64 restarts;	    /* after resets, since the operator's start */
 	bool wants_service; /* atomic: see vm_request_service() */
 
 	struct chipset *chipset;
@@ -149,8 +149,8 @@ void vm_reset(struct vm *vm);
 u64 vm_wake(void);
 
 /*
- * Tells programs (lib/notice.h) what has happened to the VM, in a word, with its
- * state: "started", "crashed", and what devices see, like "panicked".
+ * Tells programs (lib/notice.h) what has happened to the VM, in a word, with
+ * its state: "started", "crashed", and what devices see, like "panicked".
  */
 void vm_notice(const struct vm *vm, const char *change);
 

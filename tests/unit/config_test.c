@@ -2,7 +2,8 @@
  * The configuration file: what is read from good ones, and the exact words for
  * bad ones.
  *
- *	links: kernel/shell/config.c kernel/lib/string.c
+ *	links: kernel/shell/config.c kernel/shell/config_keys.c
+ *	links: kernel/shell/config_words.c kernel/lib/string.c
  */
 #include "tests/unit/test.h"
 
@@ -300,9 +301,9 @@ TEST(bad_words)
 	bad(VM_LINES "loader = elf",
 	    "godwit.conf:3: loader: \"elf\" is unknown (expected auto, "
 	    "multiboot, flat, linux or pvh)");
-	bad(VM_LINES "on-reset = again",
-	    "godwit.conf:3: on-reset: \"again\" is unknown (expected restart or "
-	    "end)");
+	bad(VM_LINES "on-reset = again", "godwit.conf:3: on-reset: \"again\" "
+					 "is unknown (expected restart or "
+					 "end)");
 	bad(VM_LINES "autostart = Yes",
 	    "godwit.conf:3: autostart: \"Yes\" is unknown (expected no or "
 	    "yes)");

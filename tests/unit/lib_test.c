@@ -1,9 +1,9 @@
 /*
  * kernel/lib against the build host's C library and against plain arithmetic.
  *
- * links: kernel/lib/string.c kernel/lib/printf.c kernel/lib/error.c
- * links: kernel/lib/console.c kernel/lib/log.c kernel/lib/symbols.c
- * links: kernel/lib/notice.c kernel/lib/json.c
+ *	links: kernel/lib/string.c kernel/lib/printf.c kernel/lib/error.c
+ *	links: kernel/lib/console.c kernel/lib/log.c kernel/lib/symbols.c
+ *	links: kernel/lib/notice.c kernel/lib/json.c
  */
 #include <stdarg.h>
 #include <stdio.h>

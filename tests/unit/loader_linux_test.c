@@ -58,11 +58,10 @@ static void linux_at(u64 address)
 
 static void good_linux(void)
 {
-	static const struct state_limits limits = {
-		.cr4_allowed = BIT(5),
-		.efer_allowed = 0x500,
-		.xcr0_allowed = 1,
-		.phys_bits = 40};
+	static const struct state_limits limits = {.cr4_allowed = BIT(5),
+						   .efer_allowed = 0x500,
+						   .xcr0_allowed = 1,
+						   .phys_bits = 40};
 	char why[128] = "";
 
 	fake_file("k.bin", image, image_size);
@@ -214,8 +213,8 @@ static Elf64_Phdr *make_pvh(u32 entry)
 {
 	Elf64_Ehdr *h = (void *)image;
 	Elf64_Phdr *p = (void *)(h + 1);
-	static const u8 other[] = {4, 0, 0, 0, 3, 0, 0, 0, 1, 0, 0,
-				   0, 'G', 'N', 'U', 0, 1, 2, 3, 0};
+	static const u8 other[] = {4, 0, 0,   0,   3,	0, 0, 0, 1, 0,
+				   0, 0, 'G', 'N', 'U', 0, 1, 2, 3, 0};
 
 	memset(image, 0, sizeof(image));
 	memcpy(h->e_ident, ELFMAG, 4);
@@ -227,11 +226,14 @@ static Elf64_Phdr *make_pvh(u32 entry)
 	h->e_phoff = sizeof(*h);
 	h->e_phentsize = sizeof(*p);
 	h->e_phnum = 2;
-	p[0] = (Elf64_Phdr){.p_type = PT_LOAD, .p_offset = 0x1000,
-			    .p_vaddr = 0x200000, .p_paddr = 0x200000,
-			    .p_filesz = 0x100, .p_memsz = 0x2000};
-	p[1] = (Elf64_Phdr){.p_type = PT_NOTE, .p_offset = NOTE,
-			    .p_filesz = 40};
+	p[0] = (Elf64_Phdr){.p_type = PT_LOAD,
+			    .p_offset = 0x1000,
+			    .p_vaddr = 0x200000,
+			    .p_paddr = 0x200000,
+			    .p_filesz = 0x100,
+			    .p_memsz = 0x2000};
+	p[1] = (Elf64_Phdr){
+		.p_type = PT_NOTE, .p_offset = NOTE, .p_filesz = 40};
 	memcpy(image + NOTE, other, 20);
 	put32(NOTE + 20, 4);
 	put32(NOTE + 24, 4);

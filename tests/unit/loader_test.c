@@ -64,7 +64,8 @@ TEST(flat_sizes)
 	flat_of_size(FLAT_MAX + 1, E_FORMAT);
 	CHECK_STR(fake_log,
 		  "test: k.bin: no Linux kernel, no Multiboot header in its "
-		  "first 8192 bytes, and with 622593 too large for a flat image (at most "
+		  "first 8192 bytes, and with 622593 too large for a flat "
+		  "image (at most "
 		  "622592)");
 }
 

@@ -3,9 +3,10 @@
  * for as long as one likes, and everything that it has ever found.
  *
  *	links: kernel/machine/pc.c kernel/machine/chipset.c
- *	links: kernel/machine/irq.c kernel/machine/pic.c kernel/machine/pit.c
- *	links: kernel/machine/ioapic.c kernel/machine/virtio_common.c
- *	links: kernel/machine/rtc.c kernel/machine/pm.c kernel/cpu/calendar.c
+ *	links: kernel/machine/irq.c kernel/machine/pic.c
+ *	links: kernel/machine/pit.c kernel/machine/ioapic.c
+ *	links: kernel/machine/virtio_common.c kernel/machine/rtc.c
+ *	links: kernel/machine/pm.c kernel/cpu/calendar.c
  *	links: kernel/machine/kvmclock.c kernel/machine/uart.c
  *	links: kernel/machine/ports.c kernel/machine/acpi_tables.c
  *	links: kernel/machine/aml.c kernel/machine/pci.c
@@ -32,9 +33,9 @@
 #include "tests/fuzz/machine.h"
 #include "tests/unit/fake_vm.h"
 
-#define RUNS	 6000
+#define RUNS	6000
 #define LONGEST 600
-#define CORPUS	 "tests/fuzz/corpus/machine"
+#define CORPUS	"tests/fuzz/corpus/machine"
 
 TEST(random_guests)
 {

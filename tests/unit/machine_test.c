@@ -2,26 +2,26 @@
  * The guest's PC: its serial port register by register (PC16550D data sheet),
  * its single ports, and all of it put together.
  *
- *	links: kernel/machine/pc.c kernel/machine/chipset.c kernel/machine/irq.c
- *	links: kernel/machine/pic.c kernel/machine/ioapic.c kernel/machine/pit.c
- *	links: kernel/machine/rtc.c kernel/machine/pm.c kernel/cpu/calendar.c
- *	links: kernel/machine/kvmclock.c
+ *	links: kernel/machine/pc.c kernel/machine/chipset.c
+ *	links: kernel/machine/irq.c kernel/machine/pic.c
+ *	links: kernel/machine/ioapic.c kernel/machine/pit.c
+ *	links: kernel/machine/rtc.c kernel/machine/pm.c
+ *	links: kernel/cpu/calendar.c kernel/machine/kvmclock.c
  *	links: kernel/machine/uart.c kernel/machine/ports.c
  *	links: kernel/machine/acpi_tables.c kernel/machine/aml.c
  *	links: kernel/machine/pci.c kernel/machine/pci_irq.c
  *	links: kernel/machine/virtio_pci.c kernel/machine/virtio_common.c
- *	links: kernel/machine/virtqueue.c
- *	links: kernel/machine/virtio_rng.c kernel/machine/virtio_console.c
- *	links: kernel/machine/dma.c kernel/machine/virtio_net.c kernel/net/switch.c
+ *	links: kernel/machine/virtqueue.c kernel/machine/virtio_rng.c
+ *	links: kernel/machine/virtio_console.c kernel/machine/dma.c
+ *	links: kernel/machine/virtio_net.c kernel/net/switch.c
  *	links: kernel/machine/load.c kernel/machine/load_flat.c
  *	links: kernel/machine/load_multiboot.c kernel/machine/load_elf.c
  *	links: kernel/machine/load_linux.c kernel/machine/load_pvh.c
- *	links: kernel/machine/load_parts.c
- *	links: kernel/machine/lapic.c kernel/machine/lapic_msr.c
- *	links: kernel/machine/lapic_ipi.c kernel/machine/lapic_timer.c
- *	links: kernel/machine/fields.c kernel/vm/memory.c kernel/vm/state.c
- *	links: kernel/vm/bus.c kernel/files.c kernel/lib/string.c
- *	links: tests/unit/fake_vm.c
+ *	links: kernel/machine/load_parts.c kernel/machine/lapic.c
+ *	links: kernel/machine/lapic_msr.c kernel/machine/lapic_ipi.c
+ *	links: kernel/machine/lapic_timer.c kernel/machine/fields.c
+ *	links: kernel/vm/memory.c kernel/vm/state.c kernel/vm/bus.c
+ *	links: kernel/files.c kernel/lib/string.c tests/unit/fake_vm.c
  */
 #include "tests/unit/test.h"
 
@@ -419,10 +419,10 @@ TEST(all_other_ports_are_unclaimed)
 	static const struct {
 		u16 first, count;
 	} claimed[] = {
-		{PIC_MASTER, 2},      {PIT_PORT, 4},	  {PORT_GATE, 1},
-		{PORT_KEYBOARD, 1},   {RTC_PORT, 2},	  {PIC_SLAVE, 2},
-		{PORT_DEBUG, 1},      {PORT_END, 1},	  {UART_PORT, 8},
-		{PIC_ELCR, 2},	      {PORT_PM_EVENT, 6}, {PORT_PM_TIMER, 4},
+		{PIC_MASTER, 2},       {PIT_PORT, 4},	   {PORT_GATE, 1},
+		{PORT_KEYBOARD, 1},    {RTC_PORT, 2},	   {PIC_SLAVE, 2},
+		{PORT_DEBUG, 1},       {PORT_END, 1},	   {UART_PORT, 8},
+		{PIC_ELCR, 2},	       {PORT_PM_EVENT, 6}, {PORT_PM_TIMER, 4},
 		{PORT_PCI_ADDRESS, 8}, {PORT_PANIC, 1},
 	};
 

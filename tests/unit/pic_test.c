@@ -161,7 +161,7 @@ TEST(automatic_end_and_rotation)
 	take(0x34);
 	pulse(4);
 	pulse(5);
-	take(0x35); /* 4 is the lowest now */
+	take(0x35);	  /* 4 is the lowest now */
 	command(0, 0xc1); /* 1 the lowest: 2 is first */
 	pulse(0);
 	pulse(2 + 1);

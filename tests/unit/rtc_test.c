@@ -2,9 +2,10 @@
  * The calendar, and the clock with its battery: what it shows, how it is set,
  * its three interrupts.
  *
- *	links: kernel/machine/rtc.c kernel/machine/fields.c kernel/cpu/calendar.c
- *	links: tests/unit/fake_vm.c kernel/vm/memory.c kernel/vm/state.c
- *	links: kernel/vm/bus.c kernel/files.c
+ *	links: kernel/machine/rtc.c kernel/machine/fields.c
+ *	links: kernel/cpu/calendar.c tests/unit/fake_vm.c
+ *	links: kernel/vm/memory.c kernel/vm/state.c kernel/vm/bus.c
+ *	links: kernel/files.c
  */
 #include "test.h"
 
