@@ -22,8 +22,8 @@ struct report {
 	u32 sessions, attempts;
 	struct codec_count codec[CODECS];
 	u64 memory_hash, state_hash, certificate;
-	unsigned code;	/* enum mig_error */
-	u64 differs_at; /* MIG_DIFFERS: the first page, or none */
+	unsigned code;		      /* enum mig_error */
+	u64 differs_at;		      /* MIG_DIFFERS: the first page, or none */
 	struct prediction prediction; /* MIG_DRY */
 };
 
