@@ -46,7 +46,7 @@ void codec_sent(struct codec *codec, u32 page, unsigned offset, const u8 *bytes,
 {
 	struct codec_cache_line *line = cache_line(codec, page);
 
-	if (line == NULL || !(codec->features & 1u << CODEC_DELTA))
+	if (!codec_keeps(codec))
 		return;
 	if (offset == 0) {
 		line->page = page + 1;
@@ -64,16 +64,6 @@ void codec_forget(struct codec *codec, u32 page)
 
 	if (line != NULL && line->page == page + 1)
 		line->page = 0;
-}
-
-bool codec_may_encode(const struct codec *codec)
-{
-	bool lz4 = (codec->features & 1u << CODEC_LZ4) &&
-		   codec->count[CODEC_LZ4].asleep == 0;
-	bool delta = (codec->features & 1u << CODEC_DELTA) &&
-		     codec->cache_lines != 0;
-
-	return lz4 || delta;
 }
 
 static bool awake(struct codec *codec, unsigned which)
@@ -156,13 +146,6 @@ void codec_encode(struct codec *codec, u32 page, const u8 *content, size_t room,
 	record->data = record->codec == CODEC_RAW ? content : codec->encoded;
 	if (record->codec == CODEC_ZERO)
 		record->size = 1;
-}
-
-void codec_took(struct codec *codec, const struct page_record *record)
-{
-	codec->count[record->codec].pages++;
-	if (record->codec != CODEC_ZERO)
-		codec->count[record->codec].bytes += record->size;
 }
 
 bool codec_decode(const struct page_record *record, u8 *page, u8 *scratch)

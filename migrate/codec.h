@@ -46,10 +46,29 @@ void codec_encode(struct codec *codec, u32 page, const u8 *content, size_t room,
 		  struct page_record *record);
 
 /* The record is being sent: it counts. */
-void codec_took(struct codec *codec, const struct page_record *record);
+static inline void codec_took(struct codec *codec,
+			      const struct page_record *record)
+{
+	codec->count[record->codec].pages++;
+	if (record->codec != CODEC_ZERO)
+		codec->count[record->codec].bytes += record->size;
+}
+
+/* The delta codec keeps what was sent. */
+static inline bool codec_keeps(const struct codec *codec)
+{
+	return codec->cache_lines != 0 &&
+	       (codec->features & 1u << CODEC_DELTA) != 0;
+}
 
 /* An encoder or the cache will look at the next page. */
-bool codec_may_encode(const struct codec *codec);
+static inline bool codec_may_encode(const struct codec *codec)
+{
+	bool lz4 = (codec->features & 1u << CODEC_LZ4) &&
+		   codec->count[CODEC_LZ4].asleep == 0;
+
+	return lz4 || codec_keeps(codec);
+}
 
 /* These bytes of a page were sent; a page that is lost is forgotten. */
 void codec_sent(struct codec *codec, u32 page, unsigned offset, const u8 *bytes,

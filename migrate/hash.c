@@ -14,17 +14,22 @@ static inline u64 step(u64 h, u64 word)
 }
 
 /*
- * Four words for one multiplication. A changed bit moves on before the next
+ * Sixteen words for one multiplication. A changed bit moves on before the next
  * word comes, so that the same change in two words, such as of the highest bit
  * in two entries of a page table, does not undo itself.
  */
-static inline u64 step_four(u64 h, const u8 *at)
+static inline u64 add_four(u64 h, const u8 *at)
 {
 	h = rotl(h + get_u64(at), 27);
 	h = rotl(h + get_u64(at + 8), 27);
 	h = rotl(h + get_u64(at + 16), 27);
-	h = rotl(h + get_u64(at + 24), 27);
-	return h * FACTOR;
+	return rotl(h + get_u64(at + 24), 27);
+}
+
+static inline u64 step_sixteen(u64 h, const u8 *at)
+{
+	h = add_four(add_four(h, at), at + 32);
+	return add_four(add_four(h, at + 64), at + 96) * FACTOR;
 }
 
 u64 hash_mix(u64 x)
@@ -64,11 +69,11 @@ u32 hash_page(const void *page)
 	const u8 *at = page;
 	u64 a = 1, b = 2, c = 3, d = 4, h;
 
-	for (unsigned i = 0; i < MIG_PAGE; i += 128) {
-		a = step_four(a, at + i);
-		b = step_four(b, at + i + 32);
-		c = step_four(c, at + i + 64);
-		d = step_four(d, at + i + 96);
+	for (unsigned i = 0; i < MIG_PAGE; i += 512) {
+		a = step_sixteen(a, at + i);
+		b = step_sixteen(b, at + i + 128);
+		c = step_sixteen(c, at + i + 256);
+		d = step_sixteen(d, at + i + 384);
 	}
 	h = step(step(step(step(0, a), b), c), d);
 	return (u32)((h ^ h >> 32) * FINISHER >> 40);

@@ -21,7 +21,8 @@ $(OUT)/migrate.o: $(MIGRATE_OBJ)
 
 SIM_SRC   := $(sort $(wildcard tests/sim/*.c))
 SIM_FLAGS := -std=gnu11 -g -fno-strict-aliasing -I. $(WARN)
-SIM_WORLD := $(filter-out %/main.c %/explore.c %/experiments.c,$(SIM_SRC))
+SIM_MAIN  := main explore experiments predict
+SIM_WORLD := $(filter-out $(SIM_MAIN:%=tests/sim/%.c),$(SIM_SRC))
 SEEDS     ?= 1:10000
 
 $(OUT)/sim/obj/%.c.o: %.c Makefile migrate/migrate.mk
@@ -49,6 +50,7 @@ endef
 $(eval $(call sim_program,sim,main))
 $(eval $(call sim_program,explore,explore))
 $(eval $(call sim_program,experiments,experiments))
+$(eval $(call sim_program,predict,predict))
 
 # libFuzzer is clang's.
 WIRE_FUZZ := $(SIM_FLAGS) -O1 -fsanitize=fuzzer,address,undefined \
@@ -63,7 +65,8 @@ $(OUT)/fuzz/wire-%: tests/fuzz/wire_%.c $(MIGRATE_SRC) $(SIM_WORLD) Makefile \
 
 WIRE_FUZZERS := $(OUT)/fuzz/wire-parsers $(OUT)/fuzz/wire-ends
 
-SIM_PROGRAMS := $(addprefix $(OUT)/sim/,sim sim-asan explore experiments)
+SIM_PROGRAMS := $(addprefix $(OUT)/sim/,sim sim-asan explore experiments \
+		  predict)
 
 sim-programs: $(SIM_PROGRAMS) $(WIRE_FUZZERS) $(OUT)/migrate.o
 

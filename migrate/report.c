@@ -47,6 +47,18 @@ static const struct field codec_fields[] = {
 	FIELD(struct codec_count, turned_off),
 };
 
+static const struct field prediction_fields[] = {
+	FIELD(struct prediction, total),
+	FIELD(struct prediction, downtime),
+	FIELD(struct prediction, bytes),
+	FIELD(struct prediction, rounds),
+	FIELD(struct prediction, throttle),
+	FIELD(struct prediction, bandwidth),
+	FIELD(struct prediction, round_trip),
+	FIELD(struct prediction, page_bytes),
+	FIELD(struct prediction, dirty_rate),
+};
+
 #define COUNT(table) (sizeof(table) / sizeof((table)[0]))
 
 static void add_name(struct text *text, const char *name)
@@ -103,6 +115,17 @@ static void add_codecs(struct text *text, const struct report *report)
 	text_add(text, "}");
 }
 
+static void add_prediction(struct text *text,
+			   const struct prediction *prediction)
+{
+	text_add(text, ",\"prediction\":{\"result\":\"");
+	text_add(text, mig_error_text((unsigned)prediction->code));
+	text_add(text, "\"");
+	add_fields(text, prediction, prediction_fields,
+		   COUNT(prediction_fields));
+	text_add(text, "}");
+}
+
 size_t report_json(const struct report *report, char *at, size_t size)
 {
 	char certificate[32];
@@ -123,6 +146,8 @@ size_t report_json(const struct report *report, char *at, size_t size)
 	add_fields(&text, report, report_fields, COUNT(report_fields));
 	add_codecs(&text, report);
 	add_rounds(&text, report);
+	if (report->code == MIG_DRY)
+		add_prediction(&text, &report->prediction);
 	text_add(&text, "}");
 	return text.used + 1 < size ? text.used : 0;
 }

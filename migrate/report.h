@@ -7,6 +7,7 @@
 
 #include "migrate/codec.h"
 #include "migrate/policy.h"
+#include "migrate/predict.h"
 
 #define REPORT_ROUNDS (POLICY_ROUNDS + 1) /* and the one while stopped */
 
@@ -21,8 +22,9 @@ struct report {
 	u32 sessions, attempts;
 	struct codec_count codec[CODECS];
 	u64 memory_hash, state_hash, certificate;
-	unsigned code;	/* enum mig_error */
-	u64 differs_at; /* MIG_DIFFERS: the first page, or none */
+	unsigned code;		      /* enum mig_error */
+	u64 differs_at;		      /* MIG_DIFFERS: the first page, or none */
+	struct prediction prediction; /* MIG_DRY */
 };
 
 #define REPORT_NO_PAGE UINT64_MAX

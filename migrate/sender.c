@@ -160,8 +160,8 @@ static bool has_room(const struct filling *filling, size_t data)
 	       filling->used + PAGE_HEAD + data <= filling->room;
 }
 
-static void add(struct sender *sender, struct filling *filling,
-		const struct page_record *record)
+static inline void add(struct sender *sender, struct filling *filling,
+		       const struct page_record *record)
 {
 	struct flight *flight = filling->flight;
 	struct part *part = &flight->part[flight->count++];
@@ -234,8 +234,9 @@ static bool fill_open(struct sender *sender, struct filling *filling)
 		       MIG_PAGE - offset);
 	if (sent == 0)
 		return false;
-	codec_sent(&sender->codec, sender->open_page, offset,
-		   sender->open + offset, sent);
+	if (codec_keeps(&sender->codec))
+		codec_sent(&sender->codec, sender->open_page, offset,
+			   sender->open + offset, sent);
 	sender->open_offset = (u16)((offset + sent) % MIG_PAGE);
 	return sender->open_offset == 0;
 }

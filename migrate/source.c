@@ -150,7 +150,7 @@ static void on_ready(struct source *source, u64 now, const u8 *data)
 		return;
 	}
 	if (source->config->dry_run) {
-		source_abort(source, now, MIG_DRY);
+		source_dry_begin(source, now);
 		return;
 	}
 	source->state = SOURCE_COPYING;
@@ -337,6 +337,7 @@ void source_input(struct source *source, u64 now, const u8 *frame, size_t size)
 	    input.kind != WIRE_CONTROL)
 		return;
 	sender_resolve(&source->sender, now, &input.control);
+	source_dry_heard(source, now);
 	while (link_record(&source->link, &record, &verdict))
 		source_record(source, now, &record, verdict);
 	if (!input.newest)
@@ -352,6 +353,7 @@ static void check_time(struct source *source, u64 now)
 {
 	if (link_dead(&source->link, now))
 		session_lost(source, now);
+	source_dry_look(source, now);
 	check_patience(source, now);
 	if (source->stopped && source->state < SOURCE_IN_DOUBT &&
 	    now - source->stopped_at >= source->config->link.timers.stopped_max)
@@ -402,6 +404,7 @@ u64 source_wake(const struct source *source, u64 now)
 		wake = mig_min(wake, source->search_at);
 	if (source->link.up)
 		wake = mig_min(wake, link_wake(&source->link));
+	wake = mig_min(wake, source_dry_wake(source));
 	if (pages_may_go(source))
 		wake = mig_min(wake, sender_wake(&source->sender, &source->link,
 						 source->heard.credit, now));

@@ -13,6 +13,7 @@
 
 #include "migrate/link.h"
 #include "migrate/policy.h"
+#include "migrate/predict.h"
 #include "migrate/report.h"
 #include "migrate/sender.h"
 
@@ -47,6 +48,16 @@ struct source_config {
 	u32 requirements;
 };
 
+/* What a dry run has seen so far. */
+struct source_dry {
+	u64 began_at, next_at; /* next_at 0: it does not watch */
+	u32 train, said;       /* the first filler's sequence, how many */
+	u32 acked[2];	       /* the first and the last that was, */
+	u64 acked_at[2];       /* and when */
+	u64 resent;	       /* records before, to see that none was lost */
+	struct predict_input input;
+};
+
 enum source_search { SEARCH_NONE, SEARCH_SEEK, SEARCH_OFFER };
 
 struct source {
@@ -76,6 +87,7 @@ struct source {
 	struct round_stats round;
 	u64 round_at, round_pages, round_bytes, round_again, round_zero;
 	struct report report;
+	struct source_dry dry;
 	struct requirement refused;
 	u64 refused_have;
 	unsigned code;
@@ -110,6 +122,13 @@ void source_round_first(struct source *source, u64 now);
 void source_round_next(struct source *source, u64 now);
 void source_stop(struct source *source, u64 now);
 void source_finish_report(struct source *source, u64 now);
+
+/* source_dry.c: from READY to the prediction. */
+void source_dry_begin(struct source *source, u64 now);
+void source_dry_say(struct source *source);
+void source_dry_heard(struct source *source, u64 now);
+void source_dry_look(struct source *source, u64 now);
+u64 source_dry_wake(const struct source *source);
 
 /* source_say.c: queues the next record that the state asks for. */
 void source_say(struct source *source, u64 now);

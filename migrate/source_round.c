@@ -35,6 +35,10 @@ static void measure(struct source *source, u64 now, u64 dirtied)
 {
 	const struct sender_counts *counts = &source->sender.counts;
 	struct round_stats *round = &source->round;
+	struct predict_path path = {
+		.round_trip = source->link.round_trip,
+		.state_bytes = source->config->state_room,
+	};
 	u64 page_cost;
 
 	round->duration = now - source->round_at;
@@ -47,10 +51,9 @@ static void measure(struct source *source, u64 now, u64 dirtied)
 	round->dirty_rate = per_second(dirtied, round->duration);
 	round->bandwidth = per_second(round->bytes, round->duration);
 	page_cost = round->bytes / mig_max(round->pages, 1);
+	path.bandwidth = path.link = round->bandwidth;
 	round->predicted =
-		(round->remaining * page_cost + source->config->state_room) *
-			1000000 / mig_max(round->bandwidth, 1) +
-		2 * source->link.round_trip;
+		predict_downtime(&path, round->remaining * page_cost);
 }
 
 static void record_round(struct source *source)

@@ -19,8 +19,10 @@ static void say_asking(struct source *source, u64 now)
 	u32 step = source->step, needs = source->config->requirements;
 	u8 data[RECORD_REQUIRE_SIZE];
 
-	if (step > needs + 2)
+	if (step > needs + 2) {
+		source_dry_say(source);
 		return;
+	}
 	source->step++;
 	if (step == 0) {
 		put_u32(data, source->attempt);

@@ -240,6 +240,11 @@ static void on_release(struct target *target, const struct record *record)
 	/* The source's memory is free: nothing here depends on it. */
 }
 
+static void on_filler(struct target *target, const struct record *record)
+{
+	/* That it is acknowledged is all that the source wants of it. */
+}
+
 static void on_postcopy(struct target *target, const struct record *record)
 {
 	broken(target, MIG_RECORD);
@@ -261,6 +266,7 @@ static void target_record(struct target *target, const struct record *record,
 		[RECORD_COMMIT] = on_commit,
 		[RECORD_ABORT] = on_abort,
 		[RECORD_RELEASE] = on_release,
+		[RECORD_FILLER] = on_filler,
 		[RECORD_PAGE_RANGE] = on_postcopy,
 	};
 

@@ -139,18 +139,11 @@ size_t record_put(u8 *at, u8 type, const void *data, size_t size)
 {
 	memset(at, 0, RECORD_HEAD);
 	at[0] = type;
-	at[1] = type != RECORD_RELEASE;
+	at[1] = type != RECORD_RELEASE && type != RECORD_FILLER;
 	at[2] = 1;
 	put_u16(at + 4, (u16)size);
 	memcpy(at + RECORD_HEAD, data, size);
 	return RECORD_HEAD + size;
-}
-
-void page_record_put(u8 *at, const struct page_record *record)
-{
-	put_u32(at, record->page);
-	put_u16(at + 4, (u16)(record->codec << 12 | record->offset));
-	put_u16(at + 6, record->size);
 }
 
 /* What the codec's rules say about offset and size. */

@@ -89,32 +89,33 @@ struct control {
 void control_put(u8 *body, const struct control *control);
 void control_parse(const u8 *body, struct control *control);
 
-#define RECORDS(X)           \
-	X(DESCRIBE, 1, 48)   \
-	X(REQUIRE, 2, 56)    \
-	X(ASK, 3, 4)         \
-	X(READY, 4, 16)      \
-	X(REFUSE, 5, 72)     \
-	X(ROUND, 6, 16)      \
-	X(STATE, 7, 8)       \
-	X(PREPARE, 8, 24)    \
-	X(PREPARED, 9, 24)   \
-	X(DIFFERS, 10, 24)   \
-	X(HASH_ASK, 11, 16)  \
-	X(HASH_TELL, 12, 24) \
-	X(COMMIT, 13, 16)    \
-	X(COMMITTED, 14, 16) \
-	X(RESTART, 15, 4)    \
-	X(ABORT, 16, 8)      \
-	X(ABORTED, 17, 8)    \
-	X(RELEASE, 18, 8)    \
-	X(PAGE_WANT, 19, 16) \
-	X(PAGE_RANGE, 20, 16)
+#define RECORDS(X)            \
+	X(DESCRIBE, 1, 48)    \
+	X(REQUIRE, 2, 56)     \
+	X(ASK, 3, 4)          \
+	X(READY, 4, 16)       \
+	X(REFUSE, 5, 72)      \
+	X(ROUND, 6, 16)       \
+	X(STATE, 7, 8)        \
+	X(PREPARE, 8, 24)     \
+	X(PREPARED, 9, 24)    \
+	X(DIFFERS, 10, 24)    \
+	X(HASH_ASK, 11, 16)   \
+	X(HASH_TELL, 12, 24)  \
+	X(COMMIT, 13, 16)     \
+	X(COMMITTED, 14, 16)  \
+	X(RESTART, 15, 4)     \
+	X(ABORT, 16, 8)       \
+	X(ABORTED, 17, 8)     \
+	X(RELEASE, 18, 8)     \
+	X(PAGE_WANT, 19, 16)  \
+	X(PAGE_RANGE, 20, 16) \
+	X(FILLER, 21, 0)
 
 /* The smallest data of version 1: RECORD_x and RECORD_x_SIZE. */
 #define RECORD_ENUM(name, type, size) \
 	RECORD_##name = type, RECORD_##name##_SIZE = size,
-enum { RECORDS(RECORD_ENUM) RECORD_TYPES = 21 };
+enum { RECORDS(RECORD_ENUM) RECORD_TYPES = 22 };
 #undef RECORD_ENUM
 
 struct record {
@@ -172,7 +173,13 @@ struct page_record {
 	const u8 *data;
 };
 
-void page_record_put(u8 *at, const struct page_record *record);
+static inline void page_record_put(u8 *at, const struct page_record *record)
+{
+	put_u32(at, record->page);
+	put_u16(at + 4, (u16)(record->codec << 12 | record->offset));
+	put_u16(at + 6, record->size);
+}
+
 /*
  * The record at *used of a body; moves *used behind it. False: it breaks a
  * rule. Pages are below `pages`.

@@ -11,7 +11,7 @@ local codecs = { [0] = "zero", "word", "raw", "delta", "LZ4" }
 local records = { "DESCRIBE", "REQUIRE", "ASK", "READY", "REFUSE", "ROUND",
 	"STATE", "PREPARE", "PREPARED", "DIFFERS", "HASH_ASK", "HASH_TELL",
 	"COMMIT", "COMMITTED", "RESTART", "ABORT", "ABORTED", "RELEASE",
-	"PAGE_WANT", "PAGE_RANGE" }
+	"PAGE_WANT", "PAGE_RANGE", "FILLER" }
 local states = { [0] = "idle", "seeking", "offering", "asking", "copying",
 	"stopped", "preparing", "in doubt", "done", "aborting", "failed",
 	[16] = "listening", [17] = "asked", [18] = "receiving",

@@ -138,6 +138,19 @@ static void check_success(struct world *world)
 		world_wrong(world, "it failed without a fault");
 }
 
+static void check_dry(struct world *world)
+{
+	const struct source *source = &world->source;
+
+	if (world->target_runs)
+		world_wrong(world, "a dry run moved the VM");
+	if (source->sender.counts.frames != 0)
+		world_wrong(world, "a dry run sends pages");
+	if (world->source_up && source->code == MIG_DRY &&
+	    source->report.prediction.total == 0)
+		world_wrong(world, "a dry run predicts nothing");
+}
+
 void check_end(struct world *world)
 {
 	if (world->source_up) {
@@ -148,7 +161,7 @@ void check_end(struct world *world)
 	}
 	if (world->scenario.unmet && world->target_runs)
 		world_wrong(world, "a refused VM runs");
-	if (world->scenario.source.dry_run && world->target_runs)
-		world_wrong(world, "a dry run moved the VM");
+	if (world->scenario.source.dry_run)
+		check_dry(world);
 	check_success(world);
 }

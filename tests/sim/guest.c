@@ -70,6 +70,8 @@ static void write_once(struct world *world)
 	u64 page = place(world), kind = sim_below(&guest->random, 64);
 	u8 *at = guest->memory + page * MIG_PAGE;
 
+	if (world->scenario.noise)
+		kind = 2;
 	if (kind == 0)
 		memset(at, 0, MIG_PAGE);
 	else if (kind == 1)
@@ -92,10 +94,15 @@ void guest_catch_up(struct world *world)
 	if (writes == 0)
 		return;
 	guest->wrote_at = world->now;
+	if (world->scenario.diligent)
+		guest->wrote_at -= passed - writes * 100000 /
+						    world->scenario.writes /
+						    guest->percent;
 	if (world->scenario.pattern == PATTERN_BURST &&
 	    world->now / 2000 % 2 != 0)
 		return;
-	writes = mig_min(writes, WRITES_AT_ONCE);
+	if (!world->scenario.diligent)
+		writes = mig_min(writes, WRITES_AT_ONCE);
 	while (writes-- != 0)
 		write_once(world);
 }

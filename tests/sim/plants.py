@@ -72,6 +72,11 @@ PLANTS = [
      "\t    source->state == SOURCE_PREPARING)\n"
      "\t\tfall_back(source, now);\n\tsource_search_start",
      "\tsource_search_start"),
+    ("a dry run goes on to copy", "migrate/source.c",
+     "\t\tsource_dry_begin(source, now);\n\t\treturn;",
+     "\t\tsource_dry_begin(source, now);"),
+    ("fillers are not known", "migrate/target.c",
+     "\t\t[RECORD_FILLER] = on_filler,\n", ""),
     ("a refusal is ignored", "migrate/target.c",
      "\tif (target->refused) {", "\tif (false) {"),
 ]

@@ -141,6 +141,8 @@ static u8 *target_page(void *context, u64 page)
 {
 	struct world *world = context;
 
+	if (world->scenario.source.dry_run)
+		world_wrong(world, "a dry run touches the target's memory");
 	if (page >= world->scenario.pages)
 		world_wrong(world, "a page beyond the guest's memory");
 	return world->memory[1] + page * MIG_PAGE;

@@ -33,7 +33,8 @@ struct scenario {
 	enum pattern pattern;
 	u64 writes;    /* per millisecond */
 	unsigned fill; /* percent of pages that are not zero */
-	bool noise;    /* and those are incompressible */
+	bool noise;    /* and those are incompressible, and stay so */
+	bool diligent; /* the guest makes up for all writes it is late with */
 	enum crash crash;
 	enum order order;
 	u64 crash_at, reboots_after, order_at; /* steps; microseconds; steps */

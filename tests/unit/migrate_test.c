@@ -4,6 +4,7 @@
  * links: migrate/wire.c migrate/hash.c migrate/codec.c migrate/codec_delta.c
  * links: migrate/codec_lz4.c migrate/receiver.c migrate/requirement.c
  * links: migrate/text.c migrate/error.c migrate/report.c migrate/crypto.c
+ * links: migrate/predict.c
  * links: migrate/policy/policy.c migrate/policy/classic.c
  * links: migrate/policy/downtime.c migrate/policy/fixed.c
  * links: migrate/policy/stop_and_copy.c
@@ -17,6 +18,7 @@
 #include "migrate/error.h"
 #include "migrate/hash.h"
 #include "migrate/policy.h"
+#include "migrate/predict.h"
 #include "migrate/receiver.h"
 #include "migrate/report.h"
 #include "tests/unit/test.h"
@@ -119,12 +121,34 @@ TEST(two_high_bits_do_not_undo_each_other)
 
 	noise(page, 2);
 	before = hash_page(page);
-	for (unsigned i = 0; i < 64; i++) {
+	for (unsigned i = 0; i < MIG_PAGE / 8 - 1; i++) {
 		page[7] ^= 0x80;
 		page[15 + i * 8] ^= 0x80;
 		CHECK(hash_page(page) != before);
 		page[7] ^= 0x80;
 		page[15 + i * 8] ^= 0x80;
+	}
+}
+
+/* Words that changed places, and what one lost and the other gained. */
+TEST(no_two_words_make_up_for_each_other)
+{
+	u64 first, second;
+	u32 before;
+
+	noise(page, 4);
+	before = hash_page(page);
+	first = get_u64(page);
+	for (unsigned i = 8; i < MIG_PAGE; i += 8) {
+		second = get_u64(page + i);
+		put_u64(page, second);
+		put_u64(page + i, first);
+		CHECK(hash_page(page) != before);
+		put_u64(page, first + 1);
+		put_u64(page + i, second - 1);
+		CHECK(hash_page(page) != before);
+		put_u64(page, first);
+		put_u64(page + i, second);
 	}
 }
 
@@ -289,6 +313,103 @@ TEST(every_policy_ends)
 	CHECK(policy_find("none") == NULL);
 }
 
+/* 1000 pages at a page a millisecond; the guest's writes level off. */
+static struct predict_input guest_of(u64 per_second)
+{
+	struct predict_input input = {
+		.policy = &policy_classic,
+		.params = {.rounds = 20, .threshold = 5, .downtime = 50000},
+		.path = {.bandwidth = 4096000,
+			 .link = 4096000,
+			 .round_trip = 100,
+			 .state_bytes = 4096},
+		.asking = 500,
+		.pages = 1000,
+		.first_bytes = 1000 * MIG_PAGE,
+		.page_bytes = MIG_PAGE,
+		.points = 2,
+		.dirty = {{1000000, per_second}, {2000000, per_second}},
+	};
+
+	return input;
+}
+
+TEST(a_quiet_guest_takes_one_round)
+{
+	struct predict_input input = guest_of(0);
+	struct prediction said;
+
+	input.points = 0;
+	predict(&input, &said);
+	CHECK_EQ(said.code, MIG_OK);
+	CHECK_EQ(said.rounds, 1);
+	CHECK_EQ(said.bytes, 1000 * MIG_PAGE);
+	/* Its state, and three round trips. */
+	CHECK_EQ(said.downtime, 1000 + 300);
+	CHECK_EQ(said.total, 500 + 1000000 + 1300);
+}
+
+TEST(rounds_shrink_as_the_guest_lets_them)
+{
+	struct predict_input input = guest_of(100);
+	struct prediction said;
+
+	/* 1000 pages, then 100, 10, and one when it has stopped. */
+	predict(&input, &said);
+	CHECK_EQ(said.rounds, 3);
+	CHECK_EQ(said.bytes, 1111 * MIG_PAGE);
+	CHECK_EQ(said.dirty_rate, 100);
+	/* Faster than the link: all rounds, and a long stop. */
+	input = guest_of(1000);
+	predict(&input, &said);
+	CHECK_EQ(said.rounds, 20);
+	CHECK(said.downtime > 1000000);
+	/* The pages that are written level off at 100. */
+	input = guest_of(100);
+	input.path.bandwidth /= 10;
+	predict(&input, &said);
+	CHECK_EQ(said.rounds, 20);
+	CHECK_EQ(said.bytes, (1000 + 20 * 100) * MIG_PAGE);
+}
+
+TEST(a_prediction_is_the_policys)
+{
+	struct predict_input input = guest_of(1000);
+	struct prediction said;
+
+	input.policy = &policy_stop_and_copy;
+	predict(&input, &said);
+	CHECK_EQ(said.rounds, 0);
+	CHECK(said.downtime > 1000000 && said.downtime < 1010000);
+	input.policy = &policy_downtime;
+	input.params.hardest = 20;
+	predict(&input, &said);
+	CHECK_EQ(said.code, MIG_OK);
+	CHECK(said.throttle < 100 && said.downtime <= 50000);
+	input.params.hardest = 100;
+	predict(&input, &said);
+	CHECK_EQ(said.code, MIG_POLICY);
+	CHECK_EQ(said.throttle, 100);
+	CHECK_EQ(said.downtime, 0);
+}
+
+/* Whatever it is told, it ends and does not divide by nothing. */
+TEST(a_prediction_survives_any_figures)
+{
+	struct predict_input input = guest_of(0);
+	struct prediction said;
+
+	memset(&input.path, 0, sizeof(input.path));
+	predict(&input, &said);
+	CHECK(said.rounds <= POLICY_ROUNDS);
+	input.pages = UINT32_MAX;
+	input.first_bytes = (u64)UINT32_MAX * MIG_PAGE;
+	input.dirty[1].pages = UINT32_MAX;
+	predict(&input, &said);
+	CHECK(said.rounds <= POLICY_ROUNDS);
+	CHECK_EQ(predict_time((u64)1 << 43, 1000000000), 8796093022);
+}
+
 TEST(a_report_is_one_line_of_json)
 {
 	static struct report report = {.policy = "classic", .rounds = 2};
@@ -298,5 +419,12 @@ TEST(a_report_is_one_line_of_json)
 	CHECK(size > 100 && strchr(line, '\n') == NULL);
 	CHECK(line[0] == '{' && line[size - 1] == '}');
 	CHECK(strstr(line, "\"result\":\"success\"") != NULL);
+	CHECK(strstr(line, "\"prediction\"") == NULL);
 	CHECK_EQ(report_json(&report, line, 64), 0);
+	report.code = MIG_DRY;
+	report.prediction.downtime = 4711;
+	size = report_json(&report, line, sizeof(line));
+	CHECK(strstr(line, "\"prediction\":{\"result\":\"success\"") != NULL);
+	CHECK(strstr(line, "\"downtime\":4711") != NULL);
+	CHECK(line[size - 1] == '}');
 }
