@@ -144,8 +144,10 @@ def test_attached_output_arrives_complete(shell) -> None:
     start = attach(shell, "debug")
     text = shell.console.expect_bytes(
         f"line {count - 1:08}".encode(), start, 300).decode()
-    raw = re.search(r"(?m)^line (\d+)", text)  # one by line may come before
-    assert raw and raw.start() < 200, text[:200]
+    # With a CPU of its own the guest goes on while it is being attached: lines
+    # that are shown by line come before.
+    raw = re.search(r"(?m)^line (\d+)", text)
+    assert raw and raw.start() < 16384, text[:200]
     text, first = text[raw.start():], int(raw.group(1))
     wanted = "".join(f"line {i:08} of the debug port\r\n"
                      for i in range(first, count))
