@@ -186,6 +186,8 @@ bool rtc_advance(struct rtc *rtc, u64 ns)
 	if (each && periods != rtc->periods)
 		*c |= B_PIE;
 	rtc->periods = periods;
+	/* Flags and enables make it, whichever changes. */
+	*c &= ~C_IRQ;
 	if (*c & rtc->memory[REG_B] & C_FLAGS)
 		*c |= C_IRQ;
 	return *c & C_IRQ;

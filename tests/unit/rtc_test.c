@@ -175,6 +175,23 @@ TEST(periodic_interrupt_at_its_rate)
 	CHECK(n >= 2046 && n <= 2048);
 }
 
+/* What became due just before the enable went away interrupts nobody. */
+TEST(no_interrupt_once_it_is_off)
+{
+	start();
+	put(0x0a, 0x26);
+	put(0x0b, 0x42);
+	get(0x0c);
+	now += 10 * NS_PER_MS;
+	put(0x0b, 0x02);
+	rtc_poll(&vm, now);
+	CHECK(!line());
+	CHECK_EQ(get(0x0c), 0x40);
+	put(0x0b, 0x42);
+	rtc_poll(&vm, now);
+	CHECK(!line());
+}
+
 TEST(alarm_at_its_second)
 {
 	start();
