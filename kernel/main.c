@@ -209,6 +209,7 @@ static void end_when_idle(void)
 		    (vm->life != VM_ENDED || vm->status != 0))
 			pass = false;
 	}
+	vm_console_drain();
 	log_info("all VMs have ended: the run %s", pass ? "passes" : "fails");
 	machine_end(pass);
 }

@@ -155,6 +155,7 @@ static void run_off(struct answer *a, struct vm *vm, const char *argument)
 
 	for (unsigned i = 0; i < vm_count; i++)
 		vm_stop(vms[i]);
+	vm_console_drain();
 	machine_end(pass);
 }
 

@@ -225,11 +225,32 @@ static bool serve_one(struct vm *vm)
 	return tell;
 }
 
+/* Each time another one first, so that who prints most leaves room. */
 void vm_console_serve(void)
 {
-	for (unsigned i = 0; i < vm_count; i++)
-		if (serve_one(vms[i]) && vms[i]->vcpus)
-			machine->typed(vms[i]);
+	static unsigned first;
+
+	first++;
+	for (unsigned i = 0; i < vm_count; i++) {
+		struct vm *vm = vms[(first + i) % vm_count];
+
+		if (serve_one(vm) && vm->vcpus)
+			machine->typed(vm);
+	}
+}
+
+void vm_console_drain(void)
+{
+	for (unsigned i = 0; i < vm_count; i++) {
+		struct vm_console *con = &vms[i]->console;
+
+		spin_lock(&con->lock);
+		while (unshown(con))
+			push_one(vms[i]);
+		if (con->line_used)
+			flush_line(vms[i]);
+		spin_unlock(&con->lock);
+	}
 }
 
 void vm_console_begin(struct vm *vm)

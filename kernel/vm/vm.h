@@ -198,6 +198,9 @@ bool vm_console_full(struct vm *vm);
 /* The first CPU's turn: shows what had to wait. */
 void vm_console_serve(void);
 
+/* Before the host ends: all that is not shown yet, however long it takes. */
+void vm_console_drain(void);
+
 /* The guest is to start, or has ended. What it wrote stays. */
 void vm_console_begin(struct vm *vm);
 void vm_console_end(struct vm *vm);
