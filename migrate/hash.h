@@ -1,7 +1,7 @@
 /*
  * Hashes against mistakes, not against attackers: few multiplications, no SIMD,
- * so that they are always on (docs/wire.md, "Hashes"). Page hashes are kept in 3
- * bytes each.
+ * so that they are always on (docs/wire.md, "Hashes"). Page hashes are kept in
+ * 3 bytes each.
  */
 #ifndef MIGRATE_HASH_H
 #define MIGRATE_HASH_H
