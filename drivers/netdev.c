@@ -107,6 +107,7 @@ static void give_options(struct candidate *found, unsigned count,
 		    !(first || is_meant(options, found[i].dev)))
 			continue;
 		found[i].options = options;
+		found[i].dev->role = options->role;
 		copy_string(found[i].dev->name, sizeof(found[i].dev->name),
 			    options->name);
 		return;
@@ -165,8 +166,9 @@ static void start(const struct candidate *c)
 		return;
 	}
 	netdevs[netdev_count++] = dev;
-	log_info("net: %s: %s %s, " MAC_FORMAT ", frames up to %u", dev->name,
-		 dev->driver, dev->where, MAC_WORDS(dev->mac), dev->frame_max);
+	log_info("net: %s: %s %s, " MAC_FORMAT ", frames up to %u%s", dev->name,
+		 dev->driver, dev->where, MAC_WORDS(dev->mac), dev->frame_max,
+		 dev->role == NETDEV_MIGRATION ? ", for migration" : "");
 }
 
 void netdev_probe(const struct netdev_options *options, unsigned n)

@@ -34,6 +34,12 @@ struct netdev_stats {
 
 struct netdev;
 
+/* Whom a device belongs to. */
+enum netdev_role {
+	NETDEV_LAN,	  /* the guests' switch */
+	NETDEV_MIGRATION, /* the host alone: guests neither see nor reach it */
+};
+
 struct netdev_ops {
 	/*
 	 * Queues a frame of 14 to frame_max bytes. E_BUSY: no room now, poll()
@@ -63,6 +69,7 @@ struct netdev {
 	const char *driver; /* "virtio-net", "e1000" */
 	const char *where;  /* "00:02.0" */
 	u8 mac[6];
+	enum netdev_role role;
 	u32 frame_max; /* with its Ethernet header */
 	unsigned rx_ring, tx_ring, rx_buffers;
 	bool link; /* when last looked at */
@@ -94,14 +101,15 @@ struct netdev *netdev_find(const char *name);
 struct netdev_options {
 	char name[8];	 /* of the device from now on */
 	char device[20]; /* "00:02.0", a MAC address, "first" of those left */
+	enum netdev_role role;
 	unsigned rx_ring, tx_ring; /* descriptors, a power of two */
 	unsigned rx_buffers;	   /* posted at most */
 	unsigned frame_max;
 };
 
 /*
- * Devices that no options speak of are net0, net1, ... with defaults. What the
- * options ask for and is not there is logged.
+ * Devices that no options speak of are net0, net1, ... with defaults, for the
+ * LAN. What the options ask for and is not there is logged.
  */
 void netdev_probe(const struct netdev_options *options, unsigned count);
 

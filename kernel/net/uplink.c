@@ -67,7 +67,7 @@ void uplinks_attach(void)
 		struct netdev *dev = netdevs[i];
 		struct uplink *up = &uplinks[i];
 
-		if (dev->receive)
+		if (dev->receive || dev->role != NETDEV_LAN)
 			continue;
 		up->dev = dev;
 		up->port = (struct net_port){

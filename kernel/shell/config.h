@@ -28,6 +28,7 @@
  *
  *	[nic lan]			# a network device of the host
  *	device = first			# or 00:02.0, or its MAC address
+ *	role = lan			# or migration: not at the switch
  *	frame-max = 1514		# left out: what the device is made for
  *	rx-ring = 256
  *	tx-ring = 256

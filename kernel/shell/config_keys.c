@@ -230,6 +230,7 @@ static const char *const loader_words[] = {"auto",  "multiboot", "flat",
 static const char *const reset_words[] = {"restart", "end", NULL};
 static const char *const console_words[] = {"uart", "virtio", NULL};
 static const char *const model_words[] = {"host", "baseline", NULL};
+static const char *const role_words[] = {"lan", "migration", NULL};
 static const char *const flag_words[] = {"no", "yes", NULL};
 
 _Static_assert(LOG_DEBUG == 0 && LOG_ERROR == 3, "log_words' order");
@@ -240,6 +241,7 @@ _Static_assert(MODEL_HOST == 0 && MODEL_BASELINE == 1, "model_words' order");
 _Static_assert(LOADER_AUTO == 0 && LOADER_PVH == 4, "loader_words' order");
 _Static_assert(CONSOLE_UART == 0 && CONSOLE_VIRTIO == 1,
 	       "console_words' order");
+_Static_assert(NETDEV_LAN == 0 && NETDEV_MIGRATION == 1, "role_words' order");
 _Static_assert(sizeof(enum log_level) == sizeof(unsigned) &&
 		       sizeof(enum loader_kind) == sizeof(unsigned) &&
 		       sizeof(enum cpu_model) == sizeof(unsigned) &&
@@ -247,6 +249,7 @@ _Static_assert(sizeof(enum log_level) == sizeof(unsigned) &&
 		       sizeof(enum on_reset) == sizeof(unsigned) &&
 		       sizeof(enum console_kind) == sizeof(unsigned) &&
 		       sizeof(enum json_line) == sizeof(unsigned) &&
+		       sizeof(enum netdev_role) == sizeof(unsigned) &&
 		       sizeof(int) == sizeof(unsigned),
 	       "set_word and set_number write an unsigned");
 
@@ -288,6 +291,7 @@ static const struct key vm_keys[] = {
 static const struct key nic_keys[] = {
 	{"device", set_device, NIC(device),
 	 .size = sizeof(((struct netdev_options *)0)->device)},
+	{"role", set_word, NIC(role), .words = role_words},
 	{"rx-ring", set_power, NIC(rx_ring), .low = NETDEV_RING_MIN,
 	 .high = NETDEV_RING_MAX},
 	{"tx-ring", set_power, NIC(tx_ring), .low = NETDEV_RING_MIN,

@@ -34,6 +34,8 @@ static void show(struct answer *a, struct netdev *dev)
 	answer_text(a, "driver", dev->driver);
 	answer_text(a, "where", dev->where);
 	answer_text(a, "mac", mac);
+	answer_text(a, "role",
+		    dev->role == NETDEV_MIGRATION ? "migration" : "lan");
 	answer_text(a, "link", dev->dead ? "dead" : dev->link ? "up" : "down");
 	answer_number(a, "frame", dev->frame_max);
 	answer_number(a, "rx", dev->rx_ring);
@@ -48,7 +50,7 @@ static void run_net_list(struct answer *a, struct vm *vm, const char *argument)
 		answer_say(a,
 			   "no network device: neither virtio-net nor e1000\n");
 	answer_list(a, "devices",
-		    "{-7} {-10} {-7} {-17} {-4} {5}  {4} {4} {7}");
+		    "{-7} {-10} {-7} {-17} {-9} {-4} {5}  {4} {4} {7}");
 	for (unsigned i = 0; i < netdev_count; i++) {
 		answer_row(a);
 		show(a, netdevs[i]);

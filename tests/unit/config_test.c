@@ -400,17 +400,24 @@ TEST(nics)
 	CHECK_EQ(config.nic[1].frame_max, 65549);
 	good("[nic a]\ndevice = 52:54:00:12:34:56");
 	CHECK_STR(config.nic[0].device, "52:54:00:12:34:56");
+	CHECK_EQ(config.nic[0].role, NETDEV_LAN);
+	good("[nic a]\nrole = migration\n[nic b]\nrole = lan");
+	CHECK_EQ(config.nic[0].role, NETDEV_MIGRATION);
+	CHECK_EQ(config.nic[1].role, NETDEV_LAN);
 }
 
 TEST(bad_nics)
 {
 	bad("[nic lan]\nmemory = 64M",
 	    "godwit.conf:2: memory: no such key in a NIC (expected device, "
-	    "rx-ring, tx-ring, rx-buffers or frame-max)");
+	    "role, rx-ring, tx-ring, rx-buffers or frame-max)");
 	bad("[nic lan]\ndevice = eth0",
 	    "godwit.conf:2: device: \"eth0\" is no device (expected first, a "
 	    "place like 00:02.0, or a MAC address like 52:54:00:12:34:56, in "
 	    "small letters)");
+	bad("[nic lan]\nrole = wan",
+	    "godwit.conf:2: role: \"wan\" is unknown (expected lan or "
+	    "migration)");
 	bad("[nic lan]\nrx-ring = 100",
 	    "godwit.conf:2: rx-ring: 100 is not a power of two (expected 256)");
 	bad("[nic lan]\ntx-ring = 16",

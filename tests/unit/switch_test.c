@@ -416,6 +416,15 @@ TEST(nic_that_is_taken_is_no_port)
 	CHECK(nic[0].receive == somebody);
 }
 
+TEST(nic_for_migration_is_no_port)
+{
+	nic[0].role = NETDEV_MIGRATION;
+	attach_two();
+	CHECK_STR(switch_port(0)->name, "net1");
+	CHECK(!switch_port(1));
+	CHECK(!nic[0].receive);
+}
+
 TEST(full_nic_holds_senders_back_for_a_while)
 {
 	plug(1);

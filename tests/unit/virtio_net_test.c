@@ -318,7 +318,7 @@ TEST(options_find_their_devices)
 {
 	const struct netdev_options options[] = {
 		{.name = "net0", .device = "first"},
-		{.name = "b", .device = "00:05.0"},
+		{.name = "b", .device = "00:05.0", .role = NETDEV_MIGRATION},
 		{.name = "none", .device = "00:09.0"},
 	};
 
@@ -329,7 +329,9 @@ TEST(options_find_their_devices)
 	netdev_probe(options, 3);
 	CHECK_EQ(netdev_count, 3);
 	CHECK_STR(netdev_find("b")->where, "00:05.0");
+	CHECK_EQ(netdev_find("b")->role, NETDEV_MIGRATION);
 	CHECK_STR(netdev_find("net0")->where, "00:06.0");
+	CHECK_EQ(netdev_find("net0")->role, NETDEV_LAN);
 	CHECK_STR(netdev_find("net1")->where, "00:07.0");
 }
 
