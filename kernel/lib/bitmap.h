@@ -55,15 +55,24 @@ static inline size_t bitmap_next(const u64 *map, size_t bits, size_t from)
 	return bits;
 }
 
+/* Set bits in a word; there is no POPCNT here, nor a library that has it. */
+static inline unsigned word_count(u64 word)
+{
+	word -= word >> 1 & 0x5555555555555555ULL;
+	word = (word & 0x3333333333333333ULL) +
+	       (word >> 2 & 0x3333333333333333ULL);
+	word = (word + (word >> 4)) & 0x0f0f0f0f0f0f0f0fULL;
+	return word * 0x0101010101010101ULL >> 56;
+}
+
 static inline size_t bitmap_count(const u64 *map, size_t bits)
 {
 	size_t count = 0;
 
 	for (size_t i = 0; i < bits / 64; i++)
-		count += (size_t)__builtin_popcountll(map[i]);
+		count += word_count(map[i]);
 	if (bits % 64 != 0)
-		count += (size_t)__builtin_popcountll(map[bits / 64] &
-						      (BIT(bits % 64) - 1));
+		count += word_count(map[bits / 64] & (BIT(bits % 64) - 1));
 	return count;
 }
 

@@ -15,5 +15,6 @@ err_t dma_write16(struct vm *vm, u64 gpa, u16 value)
 	if (!at || (gpa & 1))
 		return E_RANGE;
 	__atomic_store_n((u16 *)at, value, __ATOMIC_RELEASE);
+	guest_mark(&vm->memory, gpa, sizeof(value));
 	return E_OK;
 }

@@ -6,26 +6,29 @@
  */
 #include "cpu/regs.h"
 #include "vm/decode_mmio.h"
+#include "vm/dirty.h"
 #include "vm/handlers.h"
 #include "vm/walk.h"
 
-static enum next_step ram_fault(struct vcpu *vcpu, u64 gpa)
+static enum next_step ram_fault(struct vcpu *vcpu, const struct exit_memory *m)
 {
 	struct vm *vm = vcpu->vm;
-	u64 page = gpa & ~PAGE_MASK;
+	/* What walks the guest's tables may set A and D there. */
+	bool write = m->access & (MEM_WRITE | MEM_TABLE), mapped;
 	struct slpt_leaf leaf;
-	err_t err;
+	err_t err = E_OK;
 
 	spin_lock(&vm->tables_lock);
-	if (!slpt_lookup(&vm->slpt, gpa, &leaf)) {
-		err = vm_map_chunk(vm, gpa);
-	} else {
+	mapped = slpt_lookup(&vm->slpt, m->gpa, &leaf);
+	if (mapped)
 		vm->write_faults++;
-		err = slpt_protect(&vm->slpt, page, PAGE_SIZE, SLPT_RWX);
-	}
+	else
+		err = vm_map_chunk(vm, m->gpa);
+	if (!err && (mapped || write))
+		err = dirty_fault(vm, m->gpa, write);
 	spin_unlock(&vm->tables_lock);
 	if (err)
-		vm_crash(vm, "no memory for the tables of GPA %lx", page);
+		vm_crash(vm, "no memory for the tables of GPA %lx", m->gpa);
 	return NEXT_ENTER;
 }
 
@@ -208,9 +211,9 @@ static enum next_step device_fault(struct vcpu *vcpu, struct vm_exit *exit)
 
 enum next_step handle_memory(struct vcpu *vcpu, struct vm_exit *exit)
 {
-	u64 gpa = exit->memory.gpa;
+	const struct exit_memory *m = &exit->memory;
 
-	if (guest_is_ram(&vcpu->vm->memory, gpa, 1))
-		return ram_fault(vcpu, gpa);
+	if (guest_is_ram(&vcpu->vm->memory, m->gpa, 1))
+		return ram_fault(vcpu, m);
 	return device_fault(vcpu, exit);
 }

@@ -87,6 +87,12 @@ struct engine {
 	/* Forgets all translations of the guest on this CPU, in hardware. */
 	void (*flush)(struct vcpu *vcpu);
 
+	/*
+	 * Page-modification logging, on or off; marks the pages that are in the
+	 * log and empties it. Attached only. NULL: there is none.
+	 */
+	void (*log)(struct vcpu *vcpu, bool on);
+
 	/* Guest time left before EXIT_TIMER (TSC ticks); ~0: no limit. */
 	void (*set_timer)(struct vcpu *vcpu, u64 ticks);
 

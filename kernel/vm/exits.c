@@ -1,6 +1,7 @@
 /* The table of exits, and the answers that need no file of their own. */
 #include "cpu/cpu.h"
 #include "cpu/regs.h"
+#include "vm/dirty.h"
 #include "vm/handlers.h"
 #include "vm/machine.h"
 #include "vm/model.h"
@@ -187,6 +188,12 @@ static enum next_step handle_failed_entry(struct vcpu *vcpu,
 	return NEXT_LEAVE;
 }
 
+static enum next_step handle_log_full(struct vcpu *vcpu, struct vm_exit *exit)
+{
+	dirty_log_full(vcpu);
+	return NEXT_ENTER;
+}
+
 static enum next_step handle_unknown(struct vcpu *vcpu, struct vm_exit *exit)
 {
 	vm_crash(vcpu->vm, "unexpected exit: %s, code %lx info %lx %lx",
@@ -222,7 +229,7 @@ const exit_handler exit_handlers[EXIT_REASON_COUNT] = {
 	[EXIT_PAUSE] = handle_pause,
 	[EXIT_VIRT_INSN] = handle_ud,
 	[EXIT_TASK_SWITCH] = handle_task_switch,
-	[EXIT_PML_FULL] = handle_unknown, /* logging is off */
+	[EXIT_PML_FULL] = handle_log_full,
 	[EXIT_INIT] = handle_unknown,
 	[EXIT_SIPI] = handle_unknown,
 	[EXIT_ENTRY_FAILED] = handle_failed_entry,

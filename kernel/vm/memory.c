@@ -1,5 +1,6 @@
 #include "vm/memory.h"
 
+#include "lib/bitmap.h"
 #include "lib/string.h"
 #include "mm/heap.h"
 #include "mm/pages.h"
@@ -123,6 +124,17 @@ bool guest_is_ram(const struct guest_memory *mem, u64 gpa, u64 n)
 	       (gpa < mem->low_size) == (last < mem->low_size);
 }
 
+void guest_mark_pages(struct guest_memory *mem, u64 gpa, u64 n)
+{
+	u64 *dirty = __atomic_load_n(&mem->dirty, __ATOMIC_ACQUIRE);
+
+	if (!dirty || !n || !guest_is_ram(mem, gpa, n))
+		return;
+	for (u64 page = gpa & ~PAGE_MASK; page < gpa + n; page += PAGE_SIZE)
+		bitmap_set_atomic(dirty,
+				  guest_ram_offset(mem, page) >> PAGE_SHIFT);
+}
+
 err_t guest_read(const struct guest_memory *mem, u64 gpa, void *dst, u64 n)
 {
 	u64 left = 0;
@@ -149,6 +161,7 @@ err_t guest_write(struct guest_memory *mem, u64 gpa, const void *src, u64 n)
 
 		left = MIN(left, n);
 		memcpy(to, from, left);
+		guest_mark(mem, gpa, left);
 	}
 	return E_OK;
 }
@@ -164,6 +177,7 @@ err_t guest_fill(struct guest_memory *mem, u64 gpa, u8 byte, u64 n)
 
 		left = MIN(left, n);
 		memset(to, byte, left);
+		guest_mark(mem, gpa, left);
 	}
 	return E_OK;
 }

@@ -28,7 +28,8 @@ struct guest_memory {
 	u64 low_size; /* of it below the hole */
 	u64 *chunks; /* atomic: address of each 2 MiB of RAM, or-ed with that */
 	unsigned count;
-	unsigned touched;	     /* chunks */
+	unsigned touched; /* chunks */
+	u64 *dirty; /* atomic: a bit per page written, NULL: nobody asks */
 	struct spinlock first_touch; /* whoever comes first zeroes */
 };
 
@@ -69,7 +70,20 @@ static inline u8 *guest_ram(const struct guest_memory *mem, u64 gpa, u64 *left)
 	return (u8 *)chunk + (offset & (CHUNK_SIZE - 1));
 }
 
-/* All or nothing: E_RANGE when any byte is not RAM. */
+/*
+ * Whoever has stored through guest_ram() says so, since no second-level table
+ * sees it; after the store, or a harvest in between would lose it.
+ */
+void guest_mark_pages(struct guest_memory *mem, u64 gpa, u64 n);
+static inline void guest_mark(struct guest_memory *mem, u64 gpa, u64 n)
+{
+	if (unlikely(__atomic_load_n(&mem->dirty, __ATOMIC_RELAXED)))
+		guest_mark_pages(mem, gpa, n);
+}
+
+/*
+ * All or nothing: E_RANGE when any byte is not RAM. What is written is marked.
+ */
 err_t guest_read(const struct guest_memory *mem, u64 gpa, void *dst, u64 n);
 err_t guest_write(struct guest_memory *mem, u64 gpa, const void *src, u64 n);
 err_t guest_fill(struct guest_memory *mem, u64 gpa, u8 byte, u64 n);

@@ -5,6 +5,7 @@
 #include "cpu/regs.h"
 #include "lib/panic.h"
 #include "lib/string.h"
+#include "vm/dirty.h"
 #include "vm/handlers.h"
 #include "vm/machine.h"
 #include "vm/shootdown.h"
@@ -91,6 +92,8 @@ static bool serve_requests(struct vcpu *vcpu, u64 until)
 		take_init_sipi(vcpu, requests);
 	if (requests & REQUEST_FLUSH)
 		vcpu->engine->flush(vcpu);
+	if (requests & REQUEST_LOG)
+		dirty_log(vcpu);
 	if (requests & REQUEST_NMI)
 		vcpu->nmi_waiting = !vcpu->engine->offer_nmi(vcpu);
 	if (requests & REQUEST_INTERRUPT) {
@@ -170,6 +173,8 @@ void vcpu_run(struct vcpu *vcpu, u64 until)
 		else if (next == NEXT_LEAVE)
 			break;
 	}
+	if (unlikely(vcpu->logging))
+		dirty_log(vcpu);
 	count->cycles += rdtsc() - left;
 	vcpu->run_ticks += rdtsc() - started;
 }

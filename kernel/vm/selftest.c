@@ -215,10 +215,9 @@ static const char *delivery(struct rig *rig)
 	return NULL;
 }
 
-static bool found_probe(void *context, const struct slpt_leaf *leaf)
+static void found_probe(void *context, u64 gpa, u64 size)
 {
-	*(bool *)context |= leaf->gpa == PROBE;
-	return true;
+	*(bool *)context |= gpa == PROBE;
 }
 
 static bool harvest(struct rig *rig)
@@ -230,6 +229,27 @@ static bool harvest(struct rig *rig)
 			   &found);
 	tables_end(rig->vm);
 	return found;
+}
+
+static const char *dirty_by(enum dirty_way way)
+{
+	return dirty_can(way) ? dirty_selftest(way)
+			      : SKIP "not with this processor";
+}
+
+static const char *dirty_wp(struct rig *rig)
+{
+	return dirty_by(DIRTY_WP);
+}
+
+static const char *dirty_dbit(struct rig *rig)
+{
+	return dirty_by(DIRTY_DBIT);
+}
+
+static const char *dirty_pml(struct rig *rig)
+{
+	return dirty_by(DIRTY_PML);
 }
 
 static const char *dirty_bits(struct rig *rig)
@@ -392,6 +412,8 @@ static const struct {
 	{"rights", rights},	    {"delivery", delivery},
 	{"dirty-bits", dirty_bits}, {"leaf-sizes", leaf_sizes},
 	{"ledger", ledger},	    {"shootdown", shootdown},
+	{"dirty-wp", dirty_wp},	    {"dirty-dbit", dirty_dbit},
+	{"dirty-pml", dirty_pml},
 };
 
 static enum selftest_verdict run_one(unsigned i, const char **why)

@@ -12,6 +12,7 @@
 #include "mm/pages.h"
 #include "vm/context.h"
 #include "vm/machine.h"
+#include "vm/run.h"
 #include "vm/sched.h"
 #include "vm/shootdown.h"
 
@@ -29,31 +30,49 @@ const char *rig_why(const char *fmt, ...)
 	return text;
 }
 
-err_t rig_make(struct rig *rig)
+static err_t make(struct rig *rig, const struct vm_config *config, unsigned tag)
 {
-	err_t err = E_NOMEM;
+	err_t err;
 
 	memset(rig, 0, sizeof(*rig));
 	rig->vm = kzalloc(sizeof(*rig->vm));
 	if (!rig->vm)
 		return E_NOMEM;
+	rig->vm->config = *config;
 	copy_string(rig->vm->config.name, VM_NAME_MAX, "selftest");
-	rig->vm->config.memory = MIB(4);
-	rig->vm->config.cpus = 1;
-	rig->vm->config.populate = true; /* nobody answers faults here */
-	rig->vm->index = VMS_MAX;	 /* no other VM's tags */
+	rig->vm->index = VMS_MAX + tag; /* no other VM's tags */
 	rig->vm->tsc_base = rdtsc();
 	err = vm_build_bare(rig->vm);
 	if (!err)
 		err = machine->create(rig->vm);
-	if (!err)
-		err = slpt_split(&rig->vm->slpt, 0, rig->vm->memory.size,
-				 PAGE_SIZE);
 	if (err)
 		rig_free(rig);
 	else
 		rig->vcpu = rig->vm->vcpu[0];
 	return err;
+}
+
+err_t rig_make(struct rig *rig)
+{
+	static const struct vm_config config = {
+		.memory = MIB(4),
+		.cpus = 1,
+		.populate = true, /* nobody answers faults here */
+	};
+	err_t err = make(rig, &config, 0);
+
+	if (!err)
+		err = slpt_split(&rig->vm->slpt, 0, config.memory, PAGE_SIZE);
+	if (err && rig->vcpu)
+		rig_free(rig);
+	return err;
+}
+
+err_t rig_make_lazy(struct rig *rig, u64 memory, unsigned cpus)
+{
+	const struct vm_config config = {.memory = memory, .cpus = cpus};
+
+	return make(rig, &config, 1);
 }
 
 void rig_free(struct rig *rig)
@@ -227,6 +246,23 @@ enum exit_reason rig_run(struct rig *rig)
 		 reason == EXIT_TIMER || reason == EXIT_NMI_WINDOW);
 	rig_detach(rig);
 	return reason;
+}
+
+void rig_run_to_halt(struct rig *rig)
+{
+	struct vcpu *vcpu = rig->vcpu;
+
+	rig->vm->life = VM_RUNNING;
+	rig_attach(rig);
+	vcpu->running = true;
+	while (vcpu->state.activity == ACTIVITY_RUN &&
+	       rig->vm->life == VM_RUNNING) {
+		vcpu_run(vcpu, ~0ULL);
+		cpu_take_interrupts();
+	}
+	vcpu->running = false;
+	rig_detach(rig);
+	rig->vm->life = VM_OFF;
 }
 
 void rig_start(struct rig *rig, unsigned cpu)

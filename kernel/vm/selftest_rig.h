@@ -5,6 +5,7 @@
 #ifndef VM_SELFTEST_RIG_H
 #define VM_SELFTEST_RIG_H
 
+#include "vm/dirty.h"
 #include "vm/model.h"
 #include "vm/vm.h"
 
@@ -15,6 +16,9 @@ struct rig {
 };
 
 err_t rig_make(struct rig *rig);
+
+/* As other VMs: mapped by 2 MiB, where its guest gets to. */
+err_t rig_make_lazy(struct rig *rig, u64 memory, unsigned cpus);
 void rig_free(struct rig *rig);
 
 /*
@@ -41,6 +45,9 @@ void rig_settle(struct rig *rig);
 /* Enters until an exit that is not the host's own business. */
 enum exit_reason rig_run(struct rig *rig);
 
+/* The same with the run loop's answers to exits, until it halts. */
+void rig_run_to_halt(struct rig *rig);
+
 /* Lets another CPU run it until rig_stop(). */
 void rig_start(struct rig *rig, unsigned cpu);
 void rig_stop(struct rig *rig);
@@ -57,6 +64,9 @@ void rig_map(struct rig *rig, u64 gpa);
  */
 u64 rig_alias(struct rig *rig, u64 size);
 void rig_unalias(struct rig *rig);
+
+/* selftest_dirty.c: written pages are found, in this way. */
+const char *dirty_selftest(enum dirty_way way);
 
 /* A message in a buffer of its own; valid until the next. */
 const char *rig_why(const char *fmt, ...) PRINTF(1);

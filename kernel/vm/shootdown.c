@@ -10,6 +10,12 @@ void tables_begin(struct vm *vm)
 	__atomic_store_n(&vm->tables_changing, true, __ATOMIC_SEQ_CST);
 }
 
+void tables_yield(struct vm *vm)
+{
+	spin_unlock(&vm->tables_lock);
+	spin_lock(&vm->tables_lock);
+}
+
 /*
  * A vCPU that is not running looks at its requests before it runs again. One
  * that is will be kicked out and flush before it goes on.

@@ -19,6 +19,9 @@ struct vcpu;
 void tables_begin(struct vm *vm);
 void tables_end(struct vm *vm);
 
+/* In the middle of a long change: lets faults that wait for the tables in. */
+void tables_yield(struct vm *vm);
+
 /* NULL: fine to enter. Else what was narrowed and not flushed. */
 const char *ledger_mismatch(const struct vcpu *vcpu);
 

@@ -98,8 +98,15 @@ static void free_table(struct slpt *slpt, u64 phys, unsigned level)
 	slpt->pages--;
 }
 
+void slpt_free_retired(struct slpt *slpt)
+{
+	while (slpt->retired_count)
+		page_free(slpt->retired[--slpt->retired_count], 0);
+}
+
 void slpt_free(struct slpt *slpt)
 {
+	slpt_free_retired(slpt);
 	if (slpt->root)
 		free_table(slpt, slpt->root, LEVELS - 1);
 	slpt->root = 0;
@@ -129,6 +136,7 @@ static err_t split(struct slpt *slpt, u64 *entry, unsigned level)
 					      __ATOMIC_SEQ_CST) &&
 		 old != seen);
 	slpt->pages++;
+	slpt->splits++;
 	return E_OK;
 }
 
@@ -225,8 +233,8 @@ static u64 *find_leaf(const struct slpt *slpt, u64 gpa, unsigned *level)
 }
 
 /*
- * Applies `change` to every leaf in the range, splitting leaves that reach
- * beyond it.
+ * Takes every leaf in the range out, or gives it these rights; splits leaves
+ * that reach beyond it, unless they have those rights already.
  */
 static err_t change_leaves(struct slpt *slpt, u64 gpa, u64 size, u32 rights,
 			   bool unmap)
@@ -240,7 +248,9 @@ static err_t change_leaves(struct slpt *slpt, u64 gpa, u64 size, u32 rights,
 		u64 *entry = find_leaf(slpt, gpa, &level);
 		u64 step = LEVEL_SIZE(level), start = gpa & ~(step - 1), old;
 
-		if (!entry) {
+		if (!entry ||
+		    (!unmap &&
+		     bits_to_rights(slpt->format, load(entry)) == rights)) {
 			gpa = start + step;
 			continue;
 		}
@@ -350,8 +360,9 @@ static bool mergeable(const struct slpt *slpt, const u64 *table, unsigned level,
 }
 
 /*
- * The old translations stay right (same memory, same rights), but the small
- * table's A and D bits must not be written to after it is freed: a narrowing.
+ * The old translations stay right (same memory, same rights), but processors
+ * may go on walking the small table, and writing A and D bits to it, until they
+ * have flushed: a narrowing, and the table is freed later.
  */
 bool slpt_merge(struct slpt *slpt, u64 gpa, u64 leaf_size)
 {
@@ -359,7 +370,8 @@ bool slpt_merge(struct slpt *slpt, u64 gpa, u64 leaf_size)
 	u64 *entry, old, merged;
 
 	if (leaf_size != LEVEL_SIZE(level) || level > slpt->format->max_level ||
-	    (gpa & (leaf_size - 1)) || gpa >= GPA_LIMIT)
+	    (gpa & (leaf_size - 1)) || gpa >= GPA_LIMIT ||
+	    slpt->retired_count == SLPT_RETIRED)
 		return false;
 	entry = find_entry(slpt, gpa, level, false);
 	if (!entry)
@@ -370,8 +382,9 @@ bool slpt_merge(struct slpt *slpt, u64 gpa, u64 leaf_size)
 		return false;
 	__atomic_store_n(entry, merged, __ATOMIC_SEQ_CST);
 	note_narrowing(slpt, gpa, "merged");
-	page_free(old & ADDRESS, 0);
+	slpt->retired[slpt->retired_count++] = old & ADDRESS;
 	slpt->pages--;
+	slpt->merges++;
 	return true;
 }
 
@@ -404,30 +417,96 @@ void slpt_walk(const struct slpt *slpt, slpt_visit visit, void *context)
 	walk_table(slpt, slpt->root, 0, LEVELS - 1, visit, context);
 }
 
-u64 slpt_harvest_dirty(struct slpt *slpt, u64 gpa, u64 size, slpt_visit found,
-		       void *context)
-{
-	u64 end = gpa + size, count = 0, dirty = slpt->format->dirty;
+/* --- watching for writes */
 
-	if (!dirty || !valid_range(gpa, size))
-		return 0;
-	while (gpa < end) {
+typedef void (*leaf_action)(struct slpt *slpt, u64 *entry, u64 gpa,
+			    unsigned level, void *context);
+
+/*
+ * Every leaf from gpa on, after at most `budget` entries; where it stopped.
+ * Within a table it goes on without coming down from the root again.
+ */
+static u64 each_leaf(struct slpt *slpt, u64 gpa, u64 end, unsigned budget,
+		     leaf_action act, void *context)
+{
+	while (gpa < end && budget) {
 		unsigned level;
 		u64 *entry = find_leaf(slpt, gpa, &level);
 		u64 step = LEVEL_SIZE(level);
-		struct slpt_leaf leaf;
 
-		if (entry && (load(entry) & dirty)) {
-			u64 old = __atomic_fetch_and(entry, ~dirty,
-						     __ATOMIC_SEQ_CST);
-
-			note_narrowing(slpt, gpa, "dirty bit cleared");
-			describe(slpt, gpa, old, level, &leaf);
-			count++;
-			if (found && !found(context, &leaf))
-				break;
-		}
-		gpa = (gpa & ~(step - 1)) + step;
+		gpa &= ~(step - 1);
+		do {
+			if (entry)
+				act(slpt, entry++, gpa, level, context);
+			gpa += step;
+			budget--;
+		} while (entry && gpa < end && budget && index_at(gpa, level) &&
+			 is_present(slpt, load(entry)) &&
+			 is_leaf(slpt, load(entry), level));
 	}
-	return count;
+	return MIN(gpa, end);
+}
+
+/* Takes bits from an entry that other processors' walks may be changing. */
+static bool take(struct slpt *slpt, u64 *entry, u64 bits, u64 gpa,
+		 const char *what)
+{
+	if (!(load(entry) & bits))
+		return false;
+	__atomic_fetch_and(entry, ~bits, __ATOMIC_SEQ_CST);
+	note_narrowing(slpt, gpa, what);
+	return true;
+}
+
+static void watch_leaf(struct slpt *slpt, u64 *entry, u64 gpa, unsigned level,
+		       void *context)
+{
+	const struct slpt_format *f = slpt->format;
+	enum slpt_watching watching = *(const enum slpt_watching *)context;
+
+	if (watching == SLPT_WATCH_NONE)
+		__atomic_fetch_or(entry, f->write, __ATOMIC_SEQ_CST);
+	else if (watching == SLPT_WATCH_RIGHT || level)
+		take(slpt, entry, f->write | f->dirty, gpa, "write-protected");
+	else
+		take(slpt, entry, f->dirty, gpa, "dirty bit cleared");
+}
+
+u64 slpt_watch(struct slpt *slpt, u64 gpa, u64 end, enum slpt_watching watching,
+	       unsigned budget)
+{
+	return each_leaf(slpt, gpa, end, budget, watch_leaf, &watching);
+}
+
+void slpt_forget(struct slpt *slpt)
+{
+	note_narrowing(slpt, 0, "to be forgotten");
+}
+
+struct harvest {
+	slpt_found found;
+	void *context;
+	u64 count;
+};
+
+static void harvest_leaf(struct slpt *slpt, u64 *entry, u64 gpa, unsigned level,
+			 void *context)
+{
+	struct harvest *h = context;
+
+	if (!take(slpt, entry, slpt->format->dirty, gpa, "dirty bit cleared"))
+		return;
+	h->count++;
+	if (h->found)
+		h->found(h->context, gpa, LEVEL_SIZE(level));
+}
+
+u64 slpt_harvest_dirty(struct slpt *slpt, u64 gpa, u64 size, slpt_found found,
+		       void *context)
+{
+	struct harvest h = {found, context, 0};
+
+	if (slpt->format->dirty && valid_range(gpa, size))
+		each_leaf(slpt, gpa, gpa + size, ~0u, harvest_leaf, &h);
+	return h.count;
 }

@@ -26,6 +26,7 @@ struct lapic;
 #define REQUEST_RESCHED	  BIT(4) /* the host CPU has something else to do */
 #define REQUEST_INIT	  BIT(5)
 #define REQUEST_SIPI	  BIT(6) /* sipi_vector */
+#define REQUEST_LOG	  BIT(7) /* of written pages: see dirty_log() */
 
 struct exit_count {
 	u64 count;
@@ -58,7 +59,9 @@ struct vcpu {
 	u64 requests; /* atomic, REQUEST_* */
 	u8 sipi_vector;
 	bool nmi_waiting; /* the engine could not take it yet */
-	u64 flushed; /* ledger: slpt->narrowed at the last hardware flush */
+	u64 flushed;  /* ledger: slpt->narrowed at the last hardware flush */
+	bool logging; /* of written pages, by the processor */
+	u64 logged;   /* atomic: the last call for that log it has answered */
 
 	u64 tsc_offset; /* guest TSC = host TSC + offset */
 

@@ -97,7 +97,8 @@ struct vm {
 	struct slpt slpt;
 	struct spinlock tables_lock; /* see shootdown.h */
 	bool tables_changing;
-	u64 write_faults; /* writes to pages whose right was taken */
+	u64 write_faults;    /* writes to pages whose right was taken */
+	struct dirty *dirty; /* see dirty.h; NULL: never tracked */
 	struct bus ports;
 	struct bus mmio;
 	struct vm_console console;

@@ -4,6 +4,7 @@
 #include "lib/panic.h"
 #include "mm/heap.h"
 #include "mm/pages.h"
+#include "vm/dirty.h"
 #include "vm/machine.h"
 #include "vm/model.h"
 #include "vm/sched.h"
@@ -25,6 +26,7 @@ void vm_release(struct vm *vm)
 		sched_remove(vm->vcpu[i]);
 	machine->destroy(vm);
 	free_vcpus(vm);
+	dirty_release(vm);
 	slpt_free(&vm->slpt);
 	guest_memory_free(&vm->memory);
 }
@@ -93,8 +95,8 @@ err_t vm_map_chunk(struct vm *vm, u64 gpa)
 	u64 start = gpa & ~(CHUNK_SIZE - 1), left = 0;
 	const u8 *at = guest_ram(&vm->memory, start, &left);
 
-	return slpt_map(&vm->slpt, start, virt_to_phys(at), left, SLPT_RWX,
-			CHUNK_SIZE);
+	return slpt_map(&vm->slpt, start, virt_to_phys(at), left,
+			dirty_rights(vm), CHUNK_SIZE);
 }
 
 static err_t check_state(struct vm *vm)

@@ -106,14 +106,17 @@ static err_t fault_at(struct exit_exception *fault, u64 linear, u32 access,
 }
 
 /* Sets A on the way down, D where it ends, as the processor does. */
-static void mark(u8 *at, const struct paging *p, u64 entry, u64 bits)
+static void mark(struct vcpu *vcpu, u64 at, unsigned size, u64 entry, u64 bits)
 {
+	u8 *host = entry_at(vcpu, at);
+
 	if ((entry & bits) == bits)
 		return;
-	if (p->entry_size == 8)
-		__atomic_fetch_or((u64 *)at, bits, __ATOMIC_SEQ_CST);
+	if (size == 8)
+		__atomic_fetch_or((u64 *)host, bits, __ATOMIC_SEQ_CST);
 	else
-		__atomic_fetch_or((u32 *)at, (u32)bits, __ATOMIC_SEQ_CST);
+		__atomic_fetch_or((u32 *)host, (u32)bits, __ATOMIC_SEQ_CST);
+	guest_mark(&vcpu->vm->memory, at, size);
 }
 
 /* A 4 MiB page's address has bits 39:32 in 20:13 (SDM vol. 3A 4.3). */
@@ -156,7 +159,8 @@ static err_t walk_tables(struct vcpu *vcpu, u64 linear, u32 access, u64 *gpa,
 	for (unsigned level = p.levels - 1;; level--) {
 		unsigned shift = PAGE_SHIFT + p.index_bits * level;
 		u64 index = (linear >> shift) & (BIT(p.index_bits) - 1);
-		u8 *at = entry_at(vcpu, table + index * p.entry_size);
+		u64 where = table + index * p.entry_size;
+		u8 *at = entry_at(vcpu, where);
 		bool pdpte = p.levels == 3 && level == 2;
 		u64 entry = at ? load_entry(at, p.entry_size) : 0;
 
@@ -179,7 +183,7 @@ static err_t walk_tables(struct vcpu *vcpu, u64 linear, u32 access, u64 *gpa,
 				return fault_at(fault, linear, access,
 						PF_PRESENT);
 			if (!(access & WALK_PEEK))
-				mark(at, &p, entry,
+				mark(vcpu, where, p.entry_size, entry,
 				     P_ACCESSED | (access & WALK_WRITE ? P_DIRTY
 								       : 0));
 			*gpa = leaf_base(&p, entry, size) |
@@ -187,7 +191,7 @@ static err_t walk_tables(struct vcpu *vcpu, u64 linear, u32 access, u64 *gpa,
 			return E_OK;
 		}
 		if (!pdpte && !(access & WALK_PEEK))
-			mark(at, &p, entry, P_ACCESSED);
+			mark(vcpu, where, p.entry_size, entry, P_ACCESSED);
 		table = entry & P_ADDRESS;
 	}
 }

@@ -4,6 +4,7 @@
  */
 #include "lib/panic.h"
 #include "mm/pages.h"
+#include "vm/dirty.h"
 #include "vm/vm.h"
 #include "vmx/vmx.h"
 
@@ -79,23 +80,31 @@ void vmx_flush_all(void)
 
 /* --- page-modification logging */
 
-err_t vmx_log_pages(struct vcpu *vcpu, bool on)
+/* The index counts down, and is ~0 (of 16 bits) when the log is full. */
+static void drain_log(struct vcpu *vcpu)
+{
+	const struct vmx_vcpu *vmx = vcpu->hw;
+	const u64 *log = phys_to_virt(vmx->pml_page);
+
+	for (u64 i = (u16)(vmread(PML_INDEX) + 1); i < PML_ENTRIES; i++)
+		dirty_mark(vcpu->vm, log[i], PAGE_SIZE);
+	vmwrite(PML_INDEX, PML_ENTRIES - 1);
+}
+
+void vmx_log(struct vcpu *vcpu, bool on)
 {
 	struct vmx_vcpu *vmx = vcpu->hw;
-	u64 proc2 = vmread(PROC2_CONTROLS);
+	u64 proc2;
 
-	if (!vmx_caps.pml)
-		return E_UNSUPPORTED;
-	if (on && !vmx->pml_page) {
-		vmx->pml_page = page_alloc_zeroed(ORDER_4K);
-		if (!vmx->pml_page)
-			return E_NOMEM;
-	}
-	if (on && !vmx->pml) {
+	if (vmx->pml)
+		drain_log(vcpu);
+	if (on == vmx->pml)
+		return;
+	proc2 = vmread(PROC2_CONTROLS);
+	if (on) {
 		vmwrite(PML_ADDRESS, vmx->pml_page);
-		vmwrite(PML_INDEX, PML_ENTRIES - 1); /* it counts down */
+		vmwrite(PML_INDEX, PML_ENTRIES - 1);
 	}
 	vmwrite(PROC2_CONTROLS, on ? proc2 | PROC2_PML : proc2 & ~PROC2_PML);
 	vmx->pml = on;
-	return E_OK;
 }

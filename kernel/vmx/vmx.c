@@ -144,36 +144,37 @@ static void open_msr(u8 *map, u32 msr)
 
 /* --- the vCPU: created, attached, detached */
 
-static err_t vmx_vcpu_create(struct vcpu *vcpu)
-{
-	struct vmx_vcpu *vmx = kzalloc(sizeof(*vmx));
-
-	if (!vmx)
-		return E_NOMEM;
-	vmx->vmcs = alloc_region();
-	bitmaps = exit_maps(3 * PAGE_SIZE, 2 * PAGE_SIZE, open_msr);
-	if (!vmx->vmcs || !bitmaps) {
-		if (vmx->vmcs)
-			page_free(vmx->vmcs, ORDER_4K);
-		kfree(vmx);
-		return E_NOMEM;
-	}
-	vmx->last_cpu = -1;
-	vcpu->hw = vmx;
-	vcpu->taken = -1;
-	vcpu->valid = vcpu->dirty = STATE_ALL;
-	return E_OK;
-}
-
 static void vmx_vcpu_destroy(struct vcpu *vcpu)
 {
 	struct vmx_vcpu *vmx = vcpu->hw;
 
 	if (vmx->pml_page)
 		page_free(vmx->pml_page, ORDER_4K);
-	page_free(vmx->vmcs, ORDER_4K);
+	if (vmx->vmcs)
+		page_free(vmx->vmcs, ORDER_4K);
 	kfree(vmx);
 	vcpu->hw = NULL;
+}
+
+static err_t vmx_vcpu_create(struct vcpu *vcpu)
+{
+	struct vmx_vcpu *vmx = kzalloc(sizeof(*vmx));
+
+	if (!vmx)
+		return E_NOMEM;
+	vcpu->hw = vmx;
+	vmx->vmcs = alloc_region();
+	if (vmx_caps.pml)
+		vmx->pml_page = page_alloc_zeroed(ORDER_4K);
+	bitmaps = exit_maps(3 * PAGE_SIZE, 2 * PAGE_SIZE, open_msr);
+	if (!vmx->vmcs || !bitmaps || (vmx_caps.pml && !vmx->pml_page)) {
+		vmx_vcpu_destroy(vcpu);
+		return E_NOMEM;
+	}
+	vmx->last_cpu = -1;
+	vcpu->taken = -1;
+	vcpu->valid = vcpu->dirty = STATE_ALL;
+	return E_OK;
 }
 
 static void vmclear(u64 vmcs)
@@ -372,6 +373,7 @@ const struct engine vmx_engine = {
 	.offer_interrupt = vmx_offer_interrupt,
 	.offer_nmi = vmx_offer_nmi,
 	.flush = vmx_flush,
+	.log = vmx_log,
 	.set_timer = vmx_set_timer,
 	.tsc_changed = vmx_tsc_changed,
 	.dump = vmx_dump,

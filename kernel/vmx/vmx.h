@@ -75,8 +75,8 @@ struct vmx_vcpu {
 	u32 proc;
 
 	/* The page-modification log (29.3.6). */
-	bool pml;
-	u64 pml_page;
+	bool pml;     /* on */
+	u64 pml_page; /* where the processor has it */
 };
 
 /* --- enter.c, entry.S */
@@ -181,8 +181,7 @@ const struct slpt_format *vmx_format(void);
 u64 vmx_eptp(const struct vcpu *vcpu);
 void vmx_flush(struct vcpu *vcpu);
 void vmx_flush_all(void);
-/* From the next entry on (attached only). E_UNSUPPORTED, E_NOMEM. */
-err_t vmx_log_pages(struct vcpu *vcpu, bool on);
+void vmx_log(struct vcpu *vcpu, bool on);
 
 /* --- rules.c */
 
