@@ -202,9 +202,10 @@ static void end_when_idle(void)
 	for (unsigned i = 0; i < vm_count; i++) {
 		const struct vm *vm = vms[i];
 
-		if (vm->life == VM_RUNNING || vm->life == VM_PAUSED ||
-		    vm->life == VM_RESTARTING)
+		if (vm_is_alive(vm))
 			return;
+		if (vm->life == VM_MOVED)
+			continue; /* its end is another host's to tell */
 		if (vm->config.autostart &&
 		    (vm->life != VM_ENDED || vm->status != 0))
 			pass = false;

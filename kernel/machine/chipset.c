@@ -3,6 +3,7 @@
 #include "cpu/calendar.h"
 #include "cpu/time.h"
 #include "machine/irq.h"
+#include "machine/layout.h"
 #include "mm/heap.h"
 #include "vm/vm.h"
 
@@ -15,8 +16,17 @@ u64 machine_ns(const struct vm *vm)
 	const struct vcpu *first = vm->vcpu[0];
 	u64 tsc = vcpu_tsc(first) - first->tsc_offset;
 
-	return tsc_to_ns(MAX(tsc, vm->tsc_base) - vm->tsc_base);
+	return vm_ns_at(vm, tsc);
 }
+
+static const struct device_field fields[] = {
+	DEVICE_FIELD_MAX(struct chipset, lines, 1, 1, BIT(GSI_COUNT) - 1),
+	DEVICE_FIELD(struct chipset, born, 1, 1),
+	DEVICE_FIELD(struct chipset, clock_frozen, 1, 1),
+};
+
+const struct device_description chipset_description = {
+	"chipset", 1, ARRAY_LEN(fields), fields, NULL};
 
 err_t chipset_create(struct vm *vm)
 {
@@ -42,10 +52,32 @@ void chipset_destroy(struct vm *vm)
 	vm->chipset = NULL;
 }
 
+void chipset_freeze(struct vm *vm)
+{
+	vm->chipset->clock_frozen = kvmclock_at(vm, vm->frozen_tsc);
+}
+
+/* Pages are written anew: the clock's rate may be another here. */
+void chipset_go_on(struct vm *vm)
+{
+	struct chipset *chipset = vm->chipset;
+
+	chipset->clock_base = chipset->clock_frozen;
+	chipset->intr = pic_pending(&chipset->pic) >= 0;
+	chipset->due = 0;
+	for (unsigned i = 0; i < vm->vcpus; i++)
+		kvmclock_update(vm->vcpu[i]);
+}
+
 void chipset_moved(struct vm *vm)
 {
 	__atomic_store_n(&vm->chipset->due, 0, __ATOMIC_SEQ_CST);
 	vcpu_kick(vm->vcpu[0], REQUEST_INTERRUPT);
+}
+
+static u64 ticks_until(const struct vm *vm, u64 ns)
+{
+	return ns_to_tsc(MAX(ns, vm->ns_base) - vm->ns_base) + 1;
 }
 
 static u64 look(struct vm *vm)
@@ -57,7 +89,7 @@ static u64 look(struct vm *vm)
 	next = MIN(next, rtc_poll(vm, ns));
 	spin_unlock(&vm->lock);
 	/* One tick late rather than one too early, and twice. */
-	return next == ~0ULL ? next : vm->tsc_base + ns_to_tsc(next) + 1;
+	return next == ~0ULL ? next : vm->tsc_base + ticks_until(vm, next);
 }
 
 /* At every turn and every other exit: mostly there is nothing to do. */

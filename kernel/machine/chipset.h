@@ -31,12 +31,20 @@ struct chipset {
 	struct pm pm;
 	struct kvmclock kvmclock[VM_VCPUS];
 	u64 born; /* seconds since 1970 when the machine was switched on */
+	u64 clock_base;	  /* kvmclock's nanoseconds at vm->tsc_base */
+	u64 clock_frozen; /* of a frozen VM: what they are */
 
 	u64 due; /* atomic: host TSC of the next event; 0: to be worked out */
 };
 
+extern const struct device_description chipset_description;
+
 err_t chipset_create(struct vm *vm);
 void chipset_destroy(struct vm *vm);
+
+/* As vlapic_freeze() and vlapic_go_on(). */
+void chipset_freeze(struct vm *vm);
+void chipset_go_on(struct vm *vm);
 
 /*
  * vCPU 0 looks after it. Fires what is due; the host TSC of the next event, ~0:

@@ -1,5 +1,6 @@
 #include "machine/ioapic.h"
 
+#include "lib/printf.h"
 #include "lib/string.h"
 #include "machine/chipset.h"
 #include "machine/lapic_regs.h"
@@ -28,13 +29,27 @@
 
 static const struct device_field fields[] = {
 	DEVICE_FIELD(struct ioapic, select, 1, 1),
-	DEVICE_FIELD(struct ioapic, id, 1, 1),
-	DEVICE_FIELD(struct ioapic, pins, 1, 1),
+	DEVICE_FIELD_MAX(struct ioapic, id, 1, 1, 15),
+	DEVICE_FIELD_MAX(struct ioapic, pins, 1, 1, BIT(IOAPIC_PINS) - 1),
 	DEVICE_FIELD(struct ioapic, entry, IOAPIC_PINS, 1),
 };
 
+static bool check(const void *device, const struct vm *vm, char *why,
+		  size_t size)
+{
+	const struct ioapic *ioapic = device;
+
+	for (unsigned i = 0; i < IOAPIC_PINS; i++)
+		if (ioapic->entry[i] & ~(ENTRY_WRITABLE | ENTRY_REMOTE)) {
+			snprintf(why, size, "entry %u: %lx: reserved bits", i,
+				 ioapic->entry[i]);
+			return false;
+		}
+	return true;
+}
+
 const struct device_description ioapic_description = {
-	"ioapic", 1, ARRAY_LEN(fields), fields};
+	"ioapic", 1, ARRAY_LEN(fields), fields, check};
 
 void ioapic_reset(struct ioapic *ioapic)
 {

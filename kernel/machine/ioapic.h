@@ -7,7 +7,7 @@
 #define MACHINE_IOAPIC_H
 
 #include "lib/types.h"
-#include "machine/fields.h"
+#include "vm/fields.h"
 
 #define IOAPIC_PINS 24
 

@@ -1,6 +1,7 @@
 #include "machine/kvmclock.h"
 
 #include "cpu/time.h"
+#include "lib/printf.h"
 #include "lib/ratio.h"
 #include "machine/chipset.h"
 #include "vm/vm.h"
@@ -30,8 +31,32 @@ static const struct device_field fields[] = {
 	DEVICE_FIELD(struct kvmclock, wall_clock, 1, 1),
 };
 
+static bool is_in_memory(const struct vm *vm, u64 at, u64 size)
+{
+	return !(at & 3) && guest_is_ram(&vm->memory, at, size);
+}
+
+static bool check(const void *device, const struct vm *vm, char *why,
+		  size_t size)
+{
+	const struct kvmclock *clock = device;
+
+	if ((clock->system_time & SYSTEM_TIME_ON) &&
+	    !is_in_memory(vm, clock->system_time & ~SYSTEM_TIME_ON,
+			  sizeof(struct system_time)))
+		snprintf(why, size, "system_time: %lx is not in memory",
+			 clock->system_time);
+	else if (!is_in_memory(vm, clock->wall_clock,
+			       sizeof(struct wall_clock)))
+		snprintf(why, size, "wall_clock: %lx is not in memory",
+			 clock->wall_clock);
+	else
+		return true;
+	return false;
+}
+
 const struct device_description kvmclock_description = {
-	"kvmclock", 1, ARRAY_LEN(fields), fields};
+	"kvmclock", 1, ARRAY_LEN(fields), fields, check};
 
 /* A multiplier with its highest bit set has the most of what 32 bits can say.
  */
@@ -59,8 +84,9 @@ static struct kvmclock *clock_of(const struct vcpu *vcpu)
 /*
  * Written once, it holds for as long as the TSC runs as it does: the clock is a
  * straight line, and never steps back. Every vCPU's begins where the machine
- * did, as seen by its own TSC: were it the moment of the writing, the rounded
- * multiplier would draw them apart, and TSC_STABLE would be a lie.
+ * did, or came to this host, as seen by its own TSC: were it the moment of the
+ * writing, the rounded multiplier would draw them apart, and TSC_STABLE would
+ * be a lie.
  */
 static err_t publish(struct vcpu *vcpu)
 {
@@ -69,6 +95,7 @@ static err_t publish(struct vcpu *vcpu)
 	const struct kvmclock_scale scale = kvmclock_scale(tsc_khz * 1000);
 	struct system_time now = {
 		.tsc = vcpu->vm->tsc_base + vcpu->tsc_offset,
+		.ns = vcpu->vm->chipset->clock_base,
 		.multiplier = scale.multiplier,
 		.shift = scale.shift,
 		.flags = TSC_STABLE,
@@ -82,6 +109,21 @@ static err_t publish(struct vcpu *vcpu)
 	err = guest_write(memory, at, &now, sizeof(now));
 	version = now.version + 1;
 	return err ? err : guest_write(memory, at, &version, sizeof(version));
+}
+
+/*
+ * Where its line has come to, rounded as the guest rounds it: the next one
+ * begins there, whatever the host's clocks say, and so never below what the
+ * guest has read.
+ */
+u64 kvmclock_at(const struct vm *vm, u64 tsc)
+{
+	const struct kvmclock_scale scale = kvmclock_scale(tsc_khz * 1000);
+	u64 ticks = MAX(tsc, vm->tsc_base) - vm->tsc_base;
+
+	ticks = scale.shift < 0 ? ticks >> -scale.shift : ticks << scale.shift;
+	return vm->chipset->clock_base +
+	       (u64)((unsigned __int128)ticks * scale.multiplier >> 32);
 }
 
 void kvmclock_update(struct vcpu *vcpu)

@@ -9,7 +9,7 @@
 
 #include "lib/error.h"
 #include "lib/types.h"
-#include "machine/fields.h"
+#include "vm/fields.h"
 
 #define KVM_WALL_CLOCK	    0x11 /* the same two by their first numbers */
 #define KVM_SYSTEM_TIME	    0x12
@@ -25,6 +25,7 @@ struct kvmclock {
 extern const struct device_description kvmclock_description;
 
 struct vcpu;
+struct vm;
 
 /* E_NOTFOUND: none of these MSRs. E_INVALID: #GP. */
 err_t kvmclock_rdmsr(struct vcpu *vcpu, u32 msr, u64 *value);
@@ -32,6 +33,9 @@ err_t kvmclock_wrmsr(struct vcpu *vcpu, u32 msr, u64 value);
 
 /* The guest's TSC has been moved: what the page says is wrong. */
 void kvmclock_update(struct vcpu *vcpu);
+
+/* What the guest makes of its page at this host TSC, not before tsc_base. */
+u64 kvmclock_at(const struct vm *vm, u64 tsc);
 
 /*
  * nanoseconds = (ticks << shift) * multiplier >> 32; a negative shift is one to

@@ -1,5 +1,6 @@
 #include "machine/lapic.h"
 
+#include "lib/printf.h"
 #include "lib/string.h"
 #include "machine/irq.h"
 #include "machine/lapic_regs.h"
@@ -53,10 +54,10 @@ const struct vlapic_reg vlapic_regs[APIC_REGISTERS] = {
 static const struct device_field fields[] = {
 	DEVICE_FIELD(struct lapic, base, 1, 1),
 	DEVICE_FIELD(struct lapic, id, 1, 1),
-	DEVICE_FIELD(struct lapic, tpr, 1, 1),
+	DEVICE_FIELD_MAX(struct lapic, tpr, 1, 1, 0xff),
 	DEVICE_FIELD(struct lapic, ldr, 1, 1),
 	DEVICE_FIELD(struct lapic, dfr, 1, 1),
-	DEVICE_FIELD(struct lapic, svr, 1, 1),
+	DEVICE_FIELD_MAX(struct lapic, svr, 1, 1, 0x1ff),
 	DEVICE_FIELD(struct lapic, esr, 1, 1),
 	DEVICE_FIELD(struct lapic, errors, 1, 1),
 	DEVICE_FIELD(struct lapic, icr, 1, 1),
@@ -65,14 +66,54 @@ static const struct device_field fields[] = {
 	DEVICE_FIELD(struct lapic, isr, 4, 1),
 	DEVICE_FIELD(struct lapic, tmr, 4, 1),
 	DEVICE_FIELD(struct lapic, initial, 1, 1),
-	DEVICE_FIELD(struct lapic, divide, 1, 1),
+	DEVICE_FIELD_MAX(struct lapic, divide, 1, 1, 0xb),
 	DEVICE_FIELD(struct lapic, tsc_deadline, 1, 1),
-	DEVICE_FIELD(struct lapic, expires, 1, 1),
-	DEVICE_FIELD(struct lapic, clock, 1, 1),
+	DEVICE_FIELD(struct lapic, expires_ns, 1, 1),
 };
 
+/* Bits that a register may have, whether software writes them or not. */
+static bool has_only(const char *name, u64 value, u64 bits, char *why,
+		     size_t size)
+{
+	if (!(value & ~bits))
+		return true;
+	snprintf(why, size, "%s: %lx: reserved bits", name, value);
+	return false;
+}
+
+static bool check(const void *device, const struct vm *vm, char *why,
+		  size_t size)
+{
+	const struct lapic *lapic = device;
+	const u64 modes = APIC_BASE_ENABLE | APIC_BASE_X2APIC;
+	const u32 sent = LVT_SENT | LVT_REMOTE;
+
+	if ((lapic->base & ~(modes | APIC_BASE_BSP)) != LAPIC_ADDRESS ||
+	    (lapic->base & modes) == APIC_BASE_X2APIC ||
+	    !(lapic->base & APIC_BASE_BSP) != !!lapic->vcpu->id) {
+		snprintf(why, size, "base: %lx", lapic->base);
+		return false;
+	}
+	if (lapic->id != lapic->vcpu->id) {
+		snprintf(why, size, "id: %u, of vCPU %u", lapic->id,
+			 lapic->vcpu->id);
+		return false;
+	}
+	for (unsigned i = 0; i < LVT_COUNT; i++)
+		if (!has_only("lvt", lapic->lvt[i],
+			      vlapic_regs[APIC_LVT + i].writable | sent, why,
+			      size))
+			return false;
+	/* Vectors that an APIC refuses. */
+	return has_only("irr", lapic->irr[0] & 0xffff, 0, why, size) &&
+	       has_only("isr", lapic->isr[0] & 0xffff, 0, why, size) &&
+	       has_only("tmr", lapic->tmr[0] & 0xffff, 0, why, size) &&
+	       has_only("icr", lapic->icr, 0xffffffff00000000 | ICR_VALID, why,
+			size);
+}
+
 const struct device_description vlapic_description = {
-	"lapic", 1, ARRAY_LEN(fields), fields};
+	"lapic", 1, ARRAY_LEN(fields), fields, check};
 
 err_t vlapic_create(struct vcpu *vcpu)
 {
@@ -156,6 +197,17 @@ static void update_ppr(struct lapic *lapic)
 
 	SHARED_SET(lapic->ppr,
 		   (lapic->tpr & 0xf0) >= service ? lapic->tpr : service);
+}
+
+void vlapic_freeze(struct vcpu *vcpu)
+{
+	vlapic_timer_freeze(vcpu->lapic);
+}
+
+void vlapic_go_on(struct vcpu *vcpu)
+{
+	update_ppr(vcpu->lapic);
+	vlapic_timer_go_on(vcpu->lapic);
 }
 
 int vlapic_pending(struct vcpu *vcpu)

@@ -13,7 +13,7 @@
 
 #include "lib/error.h"
 #include "lib/types.h"
-#include "machine/fields.h"
+#include "vm/fields.h"
 #include "vm/bus.h"
 
 struct vcpu;
@@ -55,6 +55,7 @@ struct lapic {
 	u64 tsc_deadline; /* guest TSC, 0: none */
 	u64 expires; /* the timer's next interrupt, in host TSC; ~0: none */
 	u64 clock;   /* the latest host TSC this APIC has seen */
+	u64 expires_ns; /* of a frozen VM: by its own clock */
 };
 
 extern const struct device_description vlapic_description;
@@ -95,6 +96,13 @@ bool vlapic_takes_extint(const struct lapic *lapic);
 
 /* What a PC's firmware leaves in the first CPU's APIC: the virtual wire. */
 void vlapic_virtual_wire(struct vcpu *vcpu);
+
+/*
+ * The VM is frozen: the timer as it will be saved. It goes on, maybe on another
+ * host: from a state that was loaded.
+ */
+void vlapic_freeze(struct vcpu *vcpu);
+void vlapic_go_on(struct vcpu *vcpu);
 
 /* See struct machine for these. */
 int vlapic_pending(struct vcpu *vcpu);

@@ -118,6 +118,8 @@ void vlapic_send_self(struct lapic *lapic, u8 vector);
 
 /* lapic_timer.c */
 void vlapic_timer_reset(struct lapic *lapic);
+void vlapic_timer_freeze(struct lapic *lapic);
+void vlapic_timer_go_on(struct lapic *lapic);
 void vlapic_timer_mode(struct lapic *lapic, u32 old_lvt);
 void vlapic_timer_start(struct lapic *lapic, u32 count);
 void vlapic_timer_divide(struct lapic *lapic, u32 value);

@@ -6,6 +6,7 @@
  */
 #include "cpu/time.h"
 #include "machine/lapic_regs.h"
+#include "vm/vm.h"
 
 #define NEVER (~(u64)0)
 
@@ -111,6 +112,30 @@ void vlapic_timer_reset(struct lapic *lapic)
 {
 	lapic->initial = lapic->divide = 0;
 	stop(lapic);
+}
+
+/* What is due already is due at once. */
+void vlapic_timer_freeze(struct lapic *lapic)
+{
+	const struct vm *vm = lapic->vcpu->vm;
+	u64 left;
+
+	lapic->expires_ns = NEVER;
+	if (lapic->expires == NEVER)
+		return;
+	left = MAX(lapic->expires, vm->frozen_tsc) - vm->frozen_tsc;
+	lapic->expires_ns = add_ticks(vm->frozen_ns, tsc_to_ns(left));
+}
+
+void vlapic_timer_go_on(struct lapic *lapic)
+{
+	const struct vm *vm = lapic->vcpu->vm;
+	u64 left = MAX(lapic->expires_ns, vm->ns_base) - vm->ns_base;
+
+	lapic->clock = vm->tsc_base;
+	set_expires(lapic, lapic->expires_ns == NEVER
+				   ? NEVER
+				   : add_ticks(vm->tsc_base, ns_to_tsc(left)));
 }
 
 /* To and from TSC-deadline mode the timer is disarmed (11.5.4.1). */

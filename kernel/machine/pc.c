@@ -2,6 +2,7 @@
 
 #include "lib/string.h"
 #include "machine/chipset.h"
+#include "machine/devices.h"
 #include "machine/irq.h"
 #include "machine/lapic.h"
 #include "machine/load.h"
@@ -60,6 +61,8 @@ static err_t pc_create(struct vm *vm)
 
 static void pc_typed(struct vm *vm)
 {
+	if (vm_stands_still(vm))
+		return; /* it is called again when it goes on */
 	if (vm->config.console == CONSOLE_VIRTIO)
 		vm_request_service(vm);
 	spin_lock(&vm->lock);
@@ -89,25 +92,26 @@ static err_t pc_wrmsr(struct vcpu *vcpu, u32 msr, u64 value)
 	return err == E_NOTFOUND ? kvmclock_wrmsr(vcpu, msr, value) : err;
 }
 
+static err_t dump(void *context, const struct device_description *d,
+		  unsigned id, void *device)
+{
+	device_dump(d, id, device);
+	return E_OK;
+}
+
 void pc_dump(const struct vm *vm)
 {
-	for (unsigned i = 0; i < vm->vcpus; i++) {
-		device_dump(&vlapic_description, i, vm->vcpu[i]->lapic);
-		device_dump(&kvmclock_description, i,
-			    &vm->chipset->kvmclock[i]);
-	}
-	device_dump(&pic_description, 0, &vm->chipset->pic);
-	device_dump(&ioapic_description, 0, &vm->chipset->ioapic);
-	device_dump(&pit_description, 0, &vm->chipset->pit);
-	device_dump(&rtc_description, 0, &vm->chipset->rtc);
-	device_dump(&pm_description, 0, &vm->chipset->pm);
-	device_dump(&uart_description, 0, vm->uart);
+	(void)devices_visit((struct vm *)vm, dump, NULL);
 }
 
 const struct machine pc_machine = {
 	.create = pc_create,
 	.destroy = pc_destroy,
 	.load = load_guest,
+	.freeze = devices_freeze,
+	.go_on = devices_go_on,
+	.save = devices_save,
+	.restore = devices_restore,
 	.serve = pci_serve,
 	.typed = pc_typed,
 	.init = vlapic_init,

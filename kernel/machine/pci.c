@@ -1,5 +1,6 @@
 #include "machine/pci.h"
 
+#include "lib/printf.h"
 #include "lib/string.h"
 #include "machine/layout.h"
 #include "machine/ports.h"
@@ -13,21 +14,69 @@
 #define ADDRESS_FUNCTION 0x00000700
 
 static const struct device_field bus_fields[] = {
-	DEVICE_FIELD(struct pci_bus, address, 1, 1),
+	DEVICE_FIELD_MAX(struct pci_bus, address, 1, 1, ADDRESS_WRITABLE),
 };
 
 const struct device_description pci_bus_description = {
-	"pci bus", 1, ARRAY_LEN(bus_fields), bus_fields};
+	"pci bus", 1, ARRAY_LEN(bus_fields), bus_fields, NULL};
 
 static const struct device_field fields[] = {
 	DEVICE_FIELD(struct pci_device, config, 64, 1),
 	DEVICE_FIELD(struct pci_device, msix, PCI_MSIX_MAX *MSIX_WORDS, 1),
 	DEVICE_FIELD(struct pci_device, msix_pending, 1, 1),
-	DEVICE_FIELD(struct pci_device, intx, 1, 1),
+	DEVICE_FIELD_MAX(struct pci_device, intx, 1, 1, 1),
 };
 
-const struct device_description pci_description = {"pci", 1, ARRAY_LEN(fields),
-						   fields};
+/*
+ * What a driver cannot have written is as this machine built it, or it is
+ * another device.
+ */
+static bool check_config(const struct pci_device *dev, char *why, size_t size)
+{
+	for (unsigned i = 0; i < ARRAY_LEN(dev->config); i++) {
+		u32 may = dev->writable[i];
+
+		if (i == PCI_COMMAND / 4)
+			may |= PCI_STATUS_INTX << 16;
+		if ((dev->config[i] ^ dev->built[i]) & ~may) {
+			snprintf(why, size, "config %02x: %08x, not %08x",
+				 i * 4, dev->config[i], dev->built[i]);
+			return false;
+		}
+	}
+	return true;
+}
+
+static bool check(const void *device, const struct vm *vm, char *why,
+		  size_t size)
+{
+	const struct pci_device *dev = device;
+
+	if (!check_config(dev, why, size))
+		return false;
+	if (!dev->intx !=
+	    !(dev->config[PCI_COMMAND / 4] & PCI_STATUS_INTX << 16)) {
+		snprintf(why, size, "intx: %u, and the status says otherwise",
+			 dev->intx);
+		return false;
+	}
+	if (dev->msix_pending >> dev->msix_count) {
+		snprintf(why, size, "msix_pending: %x: of %u vectors",
+			 dev->msix_pending, dev->msix_count);
+		return false;
+	}
+	for (unsigned i = 0; i < PCI_MSIX_MAX; i++)
+		for (unsigned word = 0; word < MSIX_WORDS; word++)
+			if (dev->msix[i][word] & ~pci_msix_writable[word]) {
+				snprintf(why, size,
+					 "msix: vector %u: reserved bits", i);
+				return false;
+			}
+	return true;
+}
+
+const struct device_description pci_description = {
+	"pci", 1, ARRAY_LEN(fields), fields, check};
 
 static u32 mask_of(unsigned size)
 {
@@ -268,6 +317,7 @@ err_t pci_add(struct vm *vm, struct pci_device *dev)
 			dev->bus = bus;
 			dev->slot = i;
 			set_up(bus, dev);
+			memcpy(dev->built, dev->config, sizeof(dev->built));
 			bus->slot[i] = dev;
 			return E_OK;
 		}

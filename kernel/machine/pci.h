@@ -14,7 +14,7 @@
 #include "lib/error.h"
 #include "lib/spinlock.h"
 #include "lib/types.h"
-#include "machine/fields.h"
+#include "vm/fields.h"
 
 struct vm;
 struct pci_device;
@@ -67,6 +67,12 @@ struct pci_device_ops {
 	void (*config_written)(struct pci_device *dev, unsigned offset);
 	/* Optional: the first CPU has time for it; true: needs more. */
 	bool (*serve)(struct pci_device *dev);
+	/* Optional: what it is made of besides (devices.h). */
+	err_t (*visit)(struct pci_device *dev,
+		       err_t (*visit)(void *context,
+				      const struct device_description *d,
+				      unsigned id, void *device),
+		       void *context);
 	/* Frees it. */
 	void (*destroy)(struct pci_device *dev);
 };
@@ -81,6 +87,8 @@ struct pci_device {
 	u8 msix_bar, msix_count;
 	u32 bar_size[PCI_BARS];
 	u32 writable[64]; /* the bits of config that the guest may write */
+
+	u32 built[64];	  /* config as it was put into its slot */
 
 	/* The state: */
 	u32 config[64];
@@ -150,6 +158,7 @@ void pci_intx(struct pci_device *dev, bool high);
 
 /* Configuration has changed what may interrupt. */
 void pci_irq_changed(struct pci_device *dev);
+extern const u32 pci_msix_writable[MSIX_WORDS]; /* bits of an entry */
 u32 pci_msix_read(struct pci_device *dev, u32 offset);
 void pci_msix_write(struct pci_device *dev, u32 offset, u32 value);
 

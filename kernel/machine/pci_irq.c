@@ -65,20 +65,21 @@ u32 pci_msix_read(struct pci_device *dev, u32 offset)
 	return offset == MSIX_PBA ? dev->msix_pending : 0;
 }
 
+const u32 pci_msix_writable[MSIX_WORDS] = {
+	[MSIX_ADDRESS] = ~3u,
+	[MSIX_ADDRESS_HIGH] = ~0u,
+	[MSIX_DATA] = ~0u,
+	[MSIX_CONTROL] = MSIX_VECTOR_MASK,
+};
+
 void pci_msix_write(struct pci_device *dev, u32 offset, u32 value)
 {
-	static const u32 writable[MSIX_WORDS] = {
-		[MSIX_ADDRESS] = ~3u,
-		[MSIX_ADDRESS_HIGH] = ~0u,
-		[MSIX_DATA] = ~0u,
-		[MSIX_CONTROL] = MSIX_VECTOR_MASK,
-	};
 	unsigned vector = offset / 16, word = offset / 4 % MSIX_WORDS;
 
 	if (vector >= dev->msix_count)
 		return;
 	spin_lock(&dev->bus->lock);
-	dev->msix[vector][word] = value & writable[word];
+	dev->msix[vector][word] = value & pci_msix_writable[word];
 	send_pending(dev);
 	spin_unlock(&dev->bus->lock);
 }

@@ -7,7 +7,7 @@
 #define MACHINE_PIC_H
 
 #include "lib/types.h"
-#include "machine/fields.h"
+#include "vm/fields.h"
 
 #define PIC_MASTER 0x20 /* two ports each */
 #define PIC_SLAVE  0xa0

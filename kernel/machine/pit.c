@@ -1,6 +1,7 @@
 #include "machine/pit.h"
 
 #include "cpu/time.h"
+#include "lib/printf.h"
 #include "lib/string.h"
 #include "machine/chipset.h"
 #include "machine/irq.h"
@@ -24,22 +25,39 @@
 #define GATE_OUT     0x20
 #define REFRESH_NS   15085
 
-#define CHANNEL(n, member) \
-	DEVICE_FIELD_AS(#n "." #member, struct pit, channel[n].member)
+#define CHANNEL(n, member, most)                                           \
+	DEVICE_FIELD_AS(#n "." #member, struct pit, channel[n].member, 1, most)
 #define CHANNEL_FIELDS(n)                                                   \
-	CHANNEL(n, started), CHANNEL(n, fired), CHANNEL(n, count),          \
-		CHANNEL(n, latched), CHANNEL(n, latch), CHANNEL(n, status), \
-		CHANNEL(n, status_latched), CHANNEL(n, mode),               \
-		CHANNEL(n, access), CHANNEL(n, bcd), CHANNEL(n, low),       \
-		CHANNEL(n, half_written), CHANNEL(n, half_read),            \
-		CHANNEL(n, gate), CHANNEL(n, loaded)
+	CHANNEL(n, started, 0), CHANNEL(n, fired, 0),                      \
+		CHANNEL(n, count, 0x10000), CHANNEL(n, latched, 0),        \
+		CHANNEL(n, latch, 2), CHANNEL(n, status, 0),               \
+		CHANNEL(n, status_latched, 1), CHANNEL(n, mode, 5),        \
+		CHANNEL(n, access, 3), CHANNEL(n, bcd, 1),                 \
+		CHANNEL(n, low, 0), CHANNEL(n, half_written, 1),           \
+		CHANNEL(n, half_read, 1), CHANNEL(n, gate, 1),             \
+		CHANNEL(n, loaded, 1)
 
 static const struct device_field fields[] = {
 	CHANNEL_FIELDS(0), CHANNEL_FIELDS(1), CHANNEL_FIELDS(2),
-	DEVICE_FIELD(struct pit, speaker, 1, 1)};
+	DEVICE_FIELD_MAX(struct pit, speaker, 1, 1, GATE_KEPT)};
 
-const struct device_description pit_description = {"pit", 1, ARRAY_LEN(fields),
-						   fields};
+/* It is divided by what a channel counts. */
+static bool check(const void *device, const struct vm *vm, char *why,
+		  size_t size)
+{
+	const struct pit *pit = device;
+
+	for (unsigned i = 0; i < PIT_CHANNELS; i++)
+		if (!pit->channel[i].count || !pit->channel[i].access) {
+			snprintf(why, size, "%u.%s: 0", i,
+				 pit->channel[i].count ? "access" : "count");
+			return false;
+		}
+	return true;
+}
+
+const struct device_description pit_description = {
+	"pit", 1, ARRAY_LEN(fields), fields, check};
 
 /* --- the clock: whole seconds apart, so that nothing overflows */
 

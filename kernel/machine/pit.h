@@ -10,7 +10,7 @@
 
 #include "lib/error.h"
 #include "lib/types.h"
-#include "machine/fields.h"
+#include "vm/fields.h"
 
 #define PIT_HZ	     1193182
 #define PIT_PORT     0x40 /* three channels, the command */

@@ -19,13 +19,13 @@
 #define SLEEP_EN	    BIT(13)
 
 static const struct device_field fields[] = {
-	DEVICE_FIELD(struct pm, status, 1, 1),
-	DEVICE_FIELD(struct pm, enable, 1, 1),
-	DEVICE_FIELD(struct pm, control, 1, 1),
+	DEVICE_FIELD_MAX(struct pm, status, 1, 1, EVENTS),
+	DEVICE_FIELD_MAX(struct pm, enable, 1, 1, EVENTS),
+	DEVICE_FIELD_MAX(struct pm, control, 1, 1,
+			 SCI_EN | BM_RLD | SLEEP_TYPE_BITS),
 };
 
-const struct device_description pm_description = {"pm", 1, ARRAY_LEN(fields),
-						  fields};
+const struct device_description pm_description = {"pm", 1, ARRAY_LEN(fields), fields, NULL};
 
 static void update_sci(struct vm *vm)
 {

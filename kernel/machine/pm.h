@@ -8,7 +8,7 @@
 
 #include "lib/error.h"
 #include "lib/types.h"
-#include "machine/fields.h"
+#include "vm/fields.h"
 
 #define PM_TIMER_HZ 3579545
 #define PM_SLEEP_S5 5 /* SLP_TYP for off, by our own DSDT's \_S5 */

@@ -52,12 +52,11 @@ static const struct device_field fields[] = {
 	DEVICE_FIELD(struct rtc, offset, 1, 1),
 	DEVICE_FIELD(struct rtc, updates, 1, 1),
 	DEVICE_FIELD(struct rtc, periods, 1, 1),
-	DEVICE_FIELD(struct rtc, index, 1, 1),
+	DEVICE_FIELD_MAX(struct rtc, index, 1, 1, RTC_BYTES - 1),
 	DEVICE_FIELD(struct rtc, memory, RTC_BYTES, 1),
 };
 
-const struct device_description rtc_description = {"rtc", 1, ARRAY_LEN(fields),
-						   fields};
+const struct device_description rtc_description = {"rtc", 1, ARRAY_LEN(fields), fields, NULL};
 
 /* --- numbers as register B wants them */
 

@@ -8,7 +8,7 @@
 
 #include "lib/error.h"
 #include "lib/types.h"
-#include "machine/fields.h"
+#include "vm/fields.h"
 
 #define RTC_PORT  0x70 /* index, data */
 #define RTC_BYTES 128

@@ -64,23 +64,23 @@ enum {
 #define MSR_DCD	 0x80
 
 static const struct device_field fields[] = {
-	DEVICE_FIELD(struct uart, ier, 1, 1),
-	DEVICE_FIELD(struct uart, fcr, 1, 1),
+	DEVICE_FIELD_MAX(struct uart, ier, 1, 1, IER_VALID),
+	DEVICE_FIELD_MAX(struct uart, fcr, 1, 1, FCR_KEPT),
 	DEVICE_FIELD(struct uart, lcr, 1, 1),
-	DEVICE_FIELD(struct uart, mcr, 1, 1),
+	DEVICE_FIELD_MAX(struct uart, mcr, 1, 1, MCR_VALID),
 	DEVICE_FIELD(struct uart, scr, 1, 1),
 	DEVICE_FIELD(struct uart, lsr, 1, 1),
 	DEVICE_FIELD(struct uart, msr, 1, 1),
 	DEVICE_FIELD(struct uart, divisor, 2, 1),
-	DEVICE_FIELD(struct uart, thre_pending, 1, 1),
-	DEVICE_FIELD(struct uart, tx_full, 1, 1),
+	DEVICE_FIELD_MAX(struct uart, thre_pending, 1, 1, 1),
+	DEVICE_FIELD_MAX(struct uart, tx_full, 1, 1, 1),
 	DEVICE_FIELD(struct uart, rx, UART_FIFO, 1),
-	DEVICE_FIELD(struct uart, rx_head, 1, 1),
-	DEVICE_FIELD(struct uart, rx_count, 1, 1),
+	DEVICE_FIELD_MAX(struct uart, rx_head, 1, 1, UART_FIFO - 1),
+	DEVICE_FIELD_MAX(struct uart, rx_count, 1, 1, UART_FIFO),
 };
 
 const struct device_description uart_description = {"uart", 1,
-						    ARRAY_LEN(fields), fields};
+						    ARRAY_LEN(fields), fields, NULL};
 
 /* --- receiving */
 

@@ -10,7 +10,7 @@
 
 #include "lib/error.h"
 #include "lib/types.h"
-#include "machine/fields.h"
+#include "vm/fields.h"
 
 struct vm;
 

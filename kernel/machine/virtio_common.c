@@ -113,7 +113,7 @@ static void set_half(u64 *value, bool high, u32 half_value)
 
 static u16 valid_vector(const struct virtio_device *dev, u16 vector)
 {
-	return vector < dev->pci.msix_count ? vector : VIRTIO_NO_VECTOR;
+	return virtio_has_vector(dev, vector) ? vector : VIRTIO_NO_VECTOR;
 }
 
 static void enable_queue(struct virtio_device *dev, struct virtqueue *vq)

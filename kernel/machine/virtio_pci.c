@@ -1,7 +1,9 @@
 #include "machine/virtio_pci.h"
 
 #include "lib/log.h"
+#include "lib/printf.h"
 #include "lib/string.h"
+#include "machine/devices.h"
 #include "vm/vm.h"
 
 /* BAR 0: the four structures of 4.1.4, a page each. BAR 1: MSI-X. */
@@ -30,12 +32,33 @@ static const struct device_field fields[] = {
 	DEVICE_FIELD(struct virtio_device, queue_select, 1, 1),
 	DEVICE_FIELD(struct virtio_device, config_vector, 1, 1),
 	DEVICE_FIELD(struct virtio_device, status, 1, 1),
-	DEVICE_FIELD(struct virtio_device, isr, 1, 1),
+	DEVICE_FIELD_MAX(struct virtio_device, isr, 1, 1,
+			 ISR_QUEUE | ISR_CONFIG),
 	DEVICE_FIELD(struct virtio_device, generation, 1, 1),
 };
 
+static bool check(const void *device, const struct vm *vm, char *why,
+		  size_t size)
+{
+	const struct virtio_device *dev = device;
+	u64 wanting = dev->accepted & ~dev->features;
+
+	if ((dev->status & VIRTIO_FEATURES_OK) && wanting)
+		snprintf(why, size, "accepted: %lx is not offered here",
+			 wanting);
+	else if ((dev->status & VIRTIO_DRIVER_OK) &&
+		 !(dev->status & (VIRTIO_FEATURES_OK | VIRTIO_NEEDS_RESET)))
+		snprintf(why, size, "status: %02x", dev->status);
+	else if (!virtio_has_vector(dev, dev->config_vector))
+		snprintf(why, size, "config_vector: %u of %u",
+			 dev->config_vector, dev->pci.msix_count);
+	else
+		return true;
+	return false;
+}
+
 const struct device_description virtio_description = {
-	"virtio", 1, ARRAY_LEN(fields), fields};
+	"virtio", 1, ARRAY_LEN(fields), fields, check};
 
 /* --- interrupts */
 
@@ -265,6 +288,19 @@ static bool serve(struct pci_device *pci)
 	return again;
 }
 
+/* Queues are counted through all slots. */
+static err_t visit_parts(struct pci_device *pci, device_visitor *visit,
+			 void *context)
+{
+	struct virtio_device *dev = (struct virtio_device *)pci;
+	err_t err = visit(context, &virtio_description, pci->slot, dev);
+
+	for (unsigned i = 0; !err && i < dev->kind->queues; i++)
+		err = visit(context, &virtqueue_description,
+			    pci->slot * VIRTIO_QUEUES + i, &dev->queue[i]);
+	return err;
+}
+
 static void destroy(struct pci_device *pci)
 {
 	struct virtio_device *dev = (struct virtio_device *)pci;
@@ -278,6 +314,7 @@ static const struct pci_device_ops ops = {
 	.config_read = config_read,
 	.config_written = config_written,
 	.serve = serve,
+	.visit = visit_parts,
 	.destroy = destroy,
 };
 
@@ -306,12 +343,4 @@ err_t virtio_create(struct virtio_device *dev, struct vm *vm,
 	if (err)
 		kind->destroy(dev);
 	return err;
-}
-
-void virtio_dump(const struct virtio_device *dev)
-{
-	device_dump(&pci_description, dev->pci.slot, &dev->pci);
-	device_dump(&virtio_description, dev->pci.slot, dev);
-	for (unsigned i = 0; i < dev->kind->queues; i++)
-		device_dump(&virtqueue_description, i, &dev->queue[i]);
 }

@@ -114,7 +114,11 @@ void virtio_common_write(struct virtio_device *dev, u32 offset, unsigned size,
 /* As if nobody had ever driven it; but its interrupt line is not lowered. */
 void virtio_device_reset(struct virtio_device *dev);
 
-/* The state of the device and all its queues to the log. */
-void virtio_dump(const struct virtio_device *dev);
+/* It is VIRTIO_NO_VECTOR, or there is one. */
+static inline bool virtio_has_vector(const struct virtio_device *dev,
+				     u16 vector)
+{
+	return vector == VIRTIO_NO_VECTOR || vector < dev->pci.msix_count;
+}
 
 #endif

@@ -1,5 +1,6 @@
 #include "machine/virtqueue.h"
 
+#include "lib/printf.h"
 #include "lib/string.h"
 #include "machine/dma.h"
 #include "vm/vm.h"
@@ -31,9 +32,9 @@ ASSERT_SIZE(struct desc, 16);
 static const struct device_field fields[] = {
 	DEVICE_FIELD(struct virtqueue, size, 1, 1),
 	DEVICE_FIELD(struct virtqueue, vector, 1, 1),
-	DEVICE_FIELD(struct virtqueue, enabled, 1, 1),
-	DEVICE_FIELD(struct virtqueue, indirect, 1, 1),
-	DEVICE_FIELD(struct virtqueue, event_index, 1, 1),
+	DEVICE_FIELD_MAX(struct virtqueue, enabled, 1, 1, 1),
+	DEVICE_FIELD_MAX(struct virtqueue, indirect, 1, 1, 1),
+	DEVICE_FIELD_MAX(struct virtqueue, event_index, 1, 1, 1),
 	DEVICE_FIELD(struct virtqueue, desc, 1, 1),
 	DEVICE_FIELD(struct virtqueue, avail, 1, 1),
 	DEVICE_FIELD(struct virtqueue, used, 1, 1),
@@ -42,8 +43,22 @@ static const struct device_field fields[] = {
 	DEVICE_FIELD(struct virtqueue, told, 1, 1),
 };
 
+static bool may_be_enabled(const struct virtqueue *vq, const char **why);
+
+static bool check(const void *device, const struct vm *vm, char *why,
+		  size_t size)
+{
+	const struct virtqueue *vq = device;
+	const char *wrong = NULL;
+
+	if (!vq->enabled || may_be_enabled(vq, &wrong))
+		return true;
+	snprintf(why, size, "enabled: %s", wrong);
+	return false;
+}
+
 const struct device_description virtqueue_description = {
-	"virtqueue", 1, ARRAY_LEN(fields), fields};
+	"virtqueue", 1, ARRAY_LEN(fields), fields, check};
 
 static err_t broken(struct virtqueue *vq, const char *why)
 {
@@ -75,21 +90,27 @@ void vq_reset(struct virtqueue *vq)
 				 .vector = 0xffff};
 }
 
-bool vq_enable(struct virtqueue *vq)
+static bool may_be_enabled(const struct virtqueue *vq, const char **why)
 {
 	const struct guest_memory *mem = &vq->vm->memory;
 	u16 size = vq->size;
 
 	if (!size || size > vq->size_max || (size & (size - 1)))
-		vq->broken = "its size is no power of two or too large";
+		*why = "its size is no power of two or too large";
 	else if ((vq->desc & 15) || (vq->avail & 1) || (vq->used & 3))
-		vq->broken = "a ring is not aligned";
+		*why = "a ring is not aligned";
 	else if (!guest_is_ram(mem, vq->desc, 16u * size) ||
 		 !guest_is_ram(mem, vq->avail, AVAIL_EVENT(size) + 2) ||
 		 !guest_is_ram(mem, vq->used, USED_EVENT(size) + 2))
-		vq->broken = "a ring is not in memory";
+		*why = "a ring is not in memory";
 	else
-		vq->enabled = 1;
+		return true;
+	return false;
+}
+
+bool vq_enable(struct virtqueue *vq)
+{
+	vq->enabled = may_be_enabled(vq, &vq->broken);
 	return vq->enabled;
 }
 

@@ -13,7 +13,7 @@
 #include "drivers/netdev.h"
 #include "lib/error.h"
 #include "lib/types.h"
-#include "machine/fields.h"
+#include "vm/fields.h"
 
 struct vm;
 

@@ -141,8 +141,7 @@ bool command_waiting(struct answer *a)
 	if (!a->waiting)
 		return false;
 	for (unsigned i = 0; i < vm_count; i++)
-		running += vms[i]->life == VM_RUNNING ||
-			   vms[i]->life == VM_RESTARTING;
+		running += vm_is_alive(vms[i]) && vms[i]->life != VM_PAUSED;
 	a->waiting = running && rdtsc() < a->wait_end;
 	if (!a->waiting && a->json)
 		answer_number(a, "running", running);

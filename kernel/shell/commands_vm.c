@@ -1,6 +1,7 @@
 /* Commands about virtual machines. */
 #include "shell/command.h"
 #include "shell/shell.h"
+#include "vm/rebuild.h"
 #include "vm/vm.h"
 
 static u64 exits_of(const struct vm *vm)
@@ -76,6 +77,33 @@ static void run_resume(struct answer *a, struct vm *vm, const char *argument)
 	show_result(a, vm, "resume", vm_resume(vm));
 }
 
+static void show_rebuild(struct answer *a, const struct rebuild_report *r)
+{
+	answer_line(a, "{} bytes; freeze {}, save {}, discard {}, restore {}, "
+		       "run {}; it stood still for {}");
+	answer_number(a, "bytes", r->bytes);
+	answer_time(a, "freeze", r->freeze_ns);
+	answer_time(a, "save", r->save_ns);
+	answer_time(a, "discard", r->discard_ns);
+	answer_time(a, "restore", r->restore_ns);
+	answer_time(a, "run", r->run_ns);
+	answer_time(a, "total", r->total_ns);
+}
+
+static void run_rebuild(struct answer *a, struct vm *vm, const char *argument)
+{
+	struct rebuild_report report;
+	char why[160];
+	err_t err = vm_rebuild(vm, &report, why, sizeof(why));
+
+	if (err && why[0])
+		answer_error(a, err, "%s: rebuild: %s", vm->config.name, why);
+	else
+		show_result(a, vm, "rebuild", err);
+	if (!err)
+		show_rebuild(a, &report);
+}
+
 static void run_console(struct answer *a, struct vm *vm, const char *argument)
 {
 	if (a->json)
@@ -139,6 +167,8 @@ const struct command vm_commands[] = {
 	{"vm stop", "NAME", "stop it for good", true, run_stop},
 	{"vm pause", "NAME", "hold it where it is", true, run_pause},
 	{"vm resume", "NAME", "let it go on", true, run_resume},
+	{"vm rebuild", "NAME", "move it to itself, all but its memory", true,
+	 run_rebuild},
 	{"vm console", "NAME", "its console; Ctrl-] comes back", true,
 	 run_console},
 	{"exits", "[NAME]", "exits by reason, average cycles", false,

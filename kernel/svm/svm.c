@@ -273,6 +273,8 @@ static void svm_attach(struct vcpu *vcpu)
 	ASSERT(!sc->vcpu);
 	sc->vcpu = vcpu;
 	svm->vmcb->clean = 0;
+	/* A VM that came from elsewhere has it only now. */
+	svm->vmcb->tsc_offset = vcpu->tsc_offset;
 	svm->cpu = sc;
 	svm->host_vmcb = sc->host_vmcb;
 	write_cr2(svm->vmcb->cr2); /* see put_control() */

@@ -10,6 +10,8 @@
 
 struct vm;
 struct vcpu;
+struct stream_writer;
+struct stream_reader;
 
 struct machine {
 	/* Devices onto the VM's buses, a local APIC for each vCPU. */
@@ -18,6 +20,17 @@ struct machine {
 
 	/* The guest's files into memory, the first vCPU's state set up. */
 	err_t (*load)(struct vm *vm);
+
+	/*
+	 * A VM that moves (move.h). It is frozen: what is counted in the
+	 * host's time is put down in its own, for save(). It goes on, at
+	 * vm->tsc_base: the other way round.
+	 */
+	void (*freeze)(struct vm *vm);
+	void (*go_on)(struct vm *vm);
+	/* All devices. restore() into those that create() has made. */
+	void (*save)(struct stream_writer *w, struct vm *vm);
+	err_t (*restore)(struct stream_reader *r, struct vm *vm);
 
 	/* Local APIC: what the guest should take now (-1 none), what it took.
 	 */

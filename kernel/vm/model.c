@@ -31,7 +31,7 @@ static bool has_subleaves(u32 leaf)
 	return leaf == 7 || leaf == 0xd;
 }
 
-static struct cpuid_result host_leaf(u32 leaf, u32 subleaf)
+struct cpuid_result model_host_leaf(u32 leaf, u32 subleaf)
 {
 	struct cpuid_regs host = {0};
 
@@ -58,7 +58,7 @@ static void note_missing(struct model *model, const struct leaf_rule *r,
 static void fill_row(struct model *model, unsigned i)
 {
 	const struct leaf_rule *r = &model->rules->row[i];
-	const struct cpuid_result host = host_leaf(r->leaf, r->subleaf);
+	const struct cpuid_result host = model_host_leaf(r->leaf, r->subleaf);
 	struct cpuid_result *row = &model->table[i];
 
 	row->eax = (host.eax & r->keep.eax) | r->set.eax;
@@ -161,6 +161,16 @@ void model_init(void)
 {
 	for (unsigned i = 0; i < MODELS; i++)
 		fill_model(&models[i], &model_rules[i]);
+}
+
+unsigned model_rows(const struct model *model)
+{
+	return model->rules->rows;
+}
+
+u32 model_leaf(const struct model *model, unsigned row)
+{
+	return row < model->rules->rows ? model->rules->row[row].leaf : 0;
 }
 
 err_t model_choose(struct vm *vm)

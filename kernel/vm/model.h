@@ -40,6 +40,13 @@ struct model {
 /* Reads the host once and builds the tables. */
 void model_init(void);
 
+/* What this host's processor says of a leaf; zeroes for one beyond its last. */
+struct cpuid_result model_host_leaf(u32 leaf, u32 subleaf);
+
+/* Rows of the model's table, and which leaf one is. */
+unsigned model_rows(const struct model *model);
+u32 model_leaf(const struct model *model, unsigned row);
+
 /* vm->model by its configuration, or an error that says what is missing. */
 err_t model_choose(struct vm *vm);
 

@@ -231,9 +231,13 @@ void sched_remove(struct vcpu *vcpu)
 		if (runner->slot[i] == vcpu)
 			__atomic_store_n(&runner->slot[i], NULL,
 					 __ATOMIC_RELEASE);
-	/* One whole round more, and the owner has forgotten it. */
-	seen = __atomic_load_n(&runner->rounds, __ATOMIC_ACQUIRE);
-	cpu_kick(cpu_by_id(vcpu->host_cpu));
-	while (__atomic_load_n(&runner->rounds, __ATOMIC_ACQUIRE) - seen < 2)
-		wait_for_cpu(vcpu->host_cpu);
+	/* One whole round more, and the owner has forgotten it. It may halt
+	 * after each. */
+	for (unsigned i = 0; i < 2; i++) {
+		seen = __atomic_load_n(&runner->rounds, __ATOMIC_ACQUIRE);
+		cpu_kick(cpu_by_id(vcpu->host_cpu));
+		while (__atomic_load_n(&runner->rounds, __ATOMIC_ACQUIRE) ==
+		       seen)
+			wait_for_cpu(vcpu->host_cpu);
+	}
 }

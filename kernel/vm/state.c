@@ -81,19 +81,16 @@ void state_normalise(struct vcpu_state *state)
 		memset(&state->pending, 0, sizeof(state->pending));
 }
 
-#define FIELD(name, member, count)                                          \
-	{                                                                   \
-		name, offsetof(struct vcpu_state, member),                  \
-			sizeof(((struct vcpu_state *)0)->member) / (count), \
-			count                                               \
-	}
+#define FIELD_MAX(name, member, count, max) \
+	DEVICE_FIELD_AS(name, struct vcpu_state, member, count, max)
+#define FIELD(name, member, count) FIELD_MAX(name, member, count, 0)
 #define SEGMENT_FIELDS(name, index)                        \
 	FIELD(name ".selector", seg[index].selector, 1),   \
 		FIELD(name ".attr", seg[index].attr, 1),   \
 		FIELD(name ".limit", seg[index].limit, 1), \
 		FIELD(name ".base", seg[index].base, 1)
 
-const struct state_field state_fields[] = {
+static const struct device_field fields[] = {
 	FIELD("rax", gpr[RAX], 1),
 	FIELD("rcx", gpr[RCX], 1),
 	FIELD("rdx", gpr[RDX], 1),
@@ -140,30 +137,36 @@ const struct state_field state_fields[] = {
 	FIELD("star", star, 1),
 	FIELD("lstar", lstar, 1),
 	FIELD("cstar", cstar, 1),
-	FIELD("sfmask", sfmask, 1),
+	FIELD_MAX("sfmask", sfmask, 1, UINT32_MAX),
 	FIELD("kernel_gs_base", kernel_gs_base, 1),
 	FIELD("sysenter_cs", sysenter_cs, 1),
 	FIELD("sysenter_esp", sysenter_esp, 1),
 	FIELD("sysenter_eip", sysenter_eip, 1),
 	FIELD("pat", pat, 1),
-	FIELD("tsc_aux", tsc_aux, 1),
+	FIELD_MAX("tsc_aux", tsc_aux, 1, UINT32_MAX),
 	FIELD("debugctl", debugctl, 1),
 	FIELD("tsc", tsc, 1),
-	FIELD("pdpte", pdpte[0], 4),
-	FIELD("pending", pending, 1),
+	FIELD("pdpte", pdpte, 4),
+	FIELD("pending.kind", pending.kind, 1),
+	FIELD("pending.vector", pending.vector, 1),
+	FIELD_MAX("pending.has_error", pending.has_error, 1, 1),
+	FIELD("pending.ilen", pending.ilen, 1),
+	FIELD("pending.error", pending.error, 1),
 	FIELD("shadow", shadow, 1),
-	FIELD("nmi_blocked", nmi_blocked, 1),
+	FIELD_MAX("nmi_blocked", nmi_blocked, 1, 1),
 	FIELD("activity", activity, 1),
-	FIELD("pdpte_valid", pdpte_valid, 1),
-	FIELD("xsave", xsave, 1),
+	FIELD_MAX("pdpte_valid", pdpte_valid, 1, 1),
+	FIELD("xsave", xsave, XSAVE_AREA),
 };
-const unsigned state_field_count = ARRAY_LEN(state_fields);
+
+const struct device_description vcpu_description = {
+	"vcpu", 1, ARRAY_LEN(fields), fields, NULL};
 
 const char *state_difference(const struct vcpu_state *a,
 			     const struct vcpu_state *b)
 {
-	for (unsigned i = 0; i < state_field_count; i++) {
-		const struct state_field *f = &state_fields[i];
+	for (unsigned i = 0; i < ARRAY_LEN(fields); i++) {
+		const struct device_field *f = &fields[i];
 
 		if (memcmp((const u8 *)a + f->offset, (const u8 *)b + f->offset,
 			   (size_t)f->size * f->count))

@@ -9,6 +9,7 @@
 
 #include "lib/error.h"
 #include "lib/types.h"
+#include "vm/fields.h"
 
 enum gpr {
 	RAX,
@@ -154,15 +155,8 @@ struct state_limits {
 err_t state_check(const struct vcpu_state *state,
 		  const struct state_limits *limits, char *why, size_t size);
 
-/* A field of the state, for dumps and comparison (and later, the wire). */
-struct state_field {
-	const char *name;
-	u16 offset;
-	u16 size; /* of one */
-	u16 count;
-};
-extern const struct state_field state_fields[];
-extern const unsigned state_field_count;
+/* All of it, by fields. */
+extern const struct device_description vcpu_description;
 
 /* Name of the first field in which a and b differ, NULL when they are equal. */
 const char *state_difference(const struct vcpu_state *a,

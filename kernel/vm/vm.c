@@ -23,6 +23,8 @@ const char *life_name(enum vm_life life)
 		[VM_OFF] = "off",	  [VM_RUNNING] = "running",
 		[VM_PAUSED] = "paused",	  [VM_ENDED] = "ended",
 		[VM_CRASHED] = "crashed", [VM_RESTARTING] = "restarting",
+		[VM_MOVING] = "moving",	  [VM_MOVED] = "moved",
+		[VM_ARRIVING] = "arriving",
 	};
 
 	return names[life];
@@ -55,7 +57,7 @@ err_t vm_add(const struct vm_config *config)
 	vm = kzalloc(sizeof(*vm));
 	if (!vm)
 		return E_NOMEM;
-	vm->config = *config;
+	vm->config = vm->configured = *config;
 	vm->index = vm_count;
 	vms[vm_count++] = vm;
 	return E_OK;
@@ -73,12 +75,15 @@ err_t vm_start(struct vm *vm)
 {
 	err_t err;
 
-	if (vm->life == VM_RUNNING || vm->life == VM_PAUSED)
+	if (vm->life == VM_RUNNING || vm->life == VM_PAUSED ||
+	    vm->life == VM_MOVING || vm->life == VM_MOVED ||
+	    vm->life == VM_ARRIVING)
 		return E_STATE;
 	if (!engine)
 		return E_UNSUPPORTED;
 	if (vm->memory.chunks)
 		vm_release(vm);
+	vm->config = vm->configured;
 	vm_console_begin(vm);
 	vm->status = 0;
 	vm->reason[0] = '\0';
@@ -86,6 +91,7 @@ err_t vm_start(struct vm *vm)
 	vm->first_entry_ns = 0;
 	vm->restarts = 0;
 	vm->tsc_base = rdtsc();
+	vm->ns_base = 0;
 	err = vm_build(vm);
 	vm->life = err ? VM_OFF : VM_RUNNING;
 	for (unsigned i = 0; !err && i < vm->vcpus; i++)
@@ -108,18 +114,36 @@ static bool change_life(struct vm *vm, u32 from, u32 to)
 					   __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE);
 }
 
-static void settle(struct vm *vm)
+bool vm_halt(struct vm *vm, u32 life)
 {
+	if (!change_life(vm, VM_RUNNING, life))
+		return false;
 	for (unsigned i = 0; i < vm->vcpus; i++)
 		sched_settle(vm->vcpu[i]);
+	return true;
+}
+
+bool vm_let_run(struct vm *vm, u32 from)
+{
+	if (!change_life(vm, from, VM_RUNNING))
+		return false;
+	for (unsigned i = 0; i < vm->vcpus; i++)
+		sched_notify(vm->vcpu[i]);
+	/* What was typed, or asked for, while it stood. */
+	vm_request_service(vm);
+	machine->typed(vm);
+	return true;
 }
 
 err_t vm_stop(struct vm *vm)
 {
 	if (vm->life == VM_OFF)
 		return E_STATE;
+	if (vm->life == VM_MOVING || vm->life == VM_ARRIVING)
+		return E_BUSY;
 	__atomic_store_n(&vm->life, VM_OFF, __ATOMIC_RELEASE);
-	vm_release(vm);
+	if (vm->memory.chunks)
+		vm_release(vm);
 	vm_console_end(vm);
 	vm_notice(vm, "stopped");
 	return E_OK;
@@ -127,19 +151,16 @@ err_t vm_stop(struct vm *vm)
 
 err_t vm_pause(struct vm *vm)
 {
-	if (!change_life(vm, VM_RUNNING, VM_PAUSED))
+	if (!vm_halt(vm, VM_PAUSED))
 		return E_STATE;
-	settle(vm);
 	vm_notice(vm, "paused");
 	return E_OK;
 }
 
 err_t vm_resume(struct vm *vm)
 {
-	if (!change_life(vm, VM_PAUSED, VM_RUNNING))
+	if (!vm_let_run(vm, VM_PAUSED))
 		return E_STATE;
-	for (unsigned i = 0; i < vm->vcpus; i++)
-		sched_notify(vm->vcpu[i]);
 	vm_notice(vm, "resumed");
 	return E_OK;
 }
@@ -167,6 +188,13 @@ void vm_end(struct vm *vm, u32 status)
 void vm_reset(struct vm *vm)
 {
 	if (vm->config.on_reset == ON_RESET_END) {
+		vm_end(vm, STATUS_RESET);
+		return;
+	}
+	if (!vm->config.kernel[0]) {
+		copy_string(vm->reason, sizeof(vm->reason),
+			    "it asked for a reset, and the files it started "
+			    "from are on another host");
 		vm_end(vm, STATUS_RESET);
 		return;
 	}
@@ -261,7 +289,7 @@ bool vm_serve(void)
 
 		if (vm->life == VM_RESTARTING && now_ns() >= restart_at(vm))
 			restart(vm);
-		if (!vm->wants_service)
+		if (!vm->wants_service || vm_stands_still(vm))
 			continue;
 		__atomic_store_n(&vm->wants_service, false, __ATOMIC_SEQ_CST);
 		if (vm->vcpus && machine->serve(vm))

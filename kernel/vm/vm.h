@@ -6,6 +6,7 @@
 #ifndef VM_VM_H
 #define VM_VM_H
 
+#include "cpu/time.h"
 #include "lib/error.h"
 #include "lib/spinlock.h"
 #include "lib/types.h"
@@ -61,6 +62,10 @@ enum vm_life {
 	VM_ENDED,   /* by itself, with a status */
 	VM_CRASHED, /* by a fault of its own or of ours; `reason` says which */
 	VM_RESTARTING, /* has asked for a reset, and waits for its time */
+	/* See move.h. */
+	VM_MOVING,   /* stands still to be handed over */
+	VM_MOVED,    /* runs elsewhere: `reason` says where */
+	VM_ARRIVING, /* is being taken in */
 };
 
 #define VM_CONSOLE_SIZE 16384
@@ -86,6 +91,7 @@ struct vm_console {
 
 struct vm {
 	struct vm_config config;
+	struct vm_config configured; /* by this host, whatever came since */
 	unsigned index;
 	struct spinlock lock;
 	u32 life; /* enum vm_life, atomic */
@@ -104,7 +110,10 @@ struct vm {
 	struct vm_console console;
 	struct vcpu *vcpu[VM_VCPUS];
 	unsigned vcpus;
-	u64 tsc_base; /* host TSC that the guest sees as 0 */
+	u64 tsc_base; /* host TSC when the machine was switched on, or came */
+	u64 ns_base;  /* the machine's clock then */
+	u64 tsc_rate_khz; /* of a frozen VM: of the host it comes from */
+	u64 frozen_tsc, frozen_ns; /* host TSC when it was frozen; its clock */
 	u64 started_ns, first_entry_ns;
 	u64 restarts;	    /* after resets, since the operator's start */
 	bool wants_service; /* atomic: see vm_request_service() */
@@ -127,6 +136,13 @@ err_t vm_start(struct vm *vm);
 err_t vm_stop(struct vm *vm);
 err_t vm_pause(struct vm *vm);
 err_t vm_resume(struct vm *vm);
+
+/*
+ * What those are made of: from running to another life, nothing of it runs when
+ * it returns; and back. False: it was not in that life.
+ */
+bool vm_halt(struct vm *vm, u32 life);
+bool vm_let_run(struct vm *vm, u32 from);
 
 /*
  * From the vCPU's own CPU: the guest has ended with a status, or cannot go on
@@ -163,10 +179,15 @@ void vm_notice(const struct vm *vm, const char *change);
 void vm_request_service(struct vm *vm);
 bool vm_serve(void);
 
-/* vm_build.c: everything the VM is made of; vm_release() also after a failure
- * of vm_build(). */
+/*
+ * vm_build.c: everything the VM is made of; vm_release() also after a failure
+ * of vm_build(). A VM that comes from elsewhere has its memory first, the rest
+ * later, without files; vm_take_apart() leaves just the memory.
+ */
 err_t vm_build(struct vm *vm);
 err_t vm_build_bare(struct vm *vm); /* without devices and files */
+err_t vm_build_around_memory(struct vm *vm);
+void vm_take_apart(struct vm *vm);
 void vm_release(struct vm *vm);
 
 /*
@@ -177,6 +198,26 @@ err_t vm_populate(struct vm *vm);
 err_t vm_map_chunk(struct vm *vm, u64 gpa);
 
 const char *life_name(enum vm_life life);
+
+/* Its memory is to stay as it is: whatever comes has to wait. */
+static inline bool vm_stands_still(const struct vm *vm)
+{
+	return vm->life == VM_PAUSED || vm->life == VM_MOVING ||
+	       vm->life == VM_ARRIVING;
+}
+
+/* It runs or will, unless somebody ends it. */
+static inline bool vm_is_alive(const struct vm *vm)
+{
+	return vm->life == VM_RUNNING || vm->life == VM_RESTARTING ||
+	       vm_stands_still(vm);
+}
+
+/* The machine's clock, nanoseconds since it was switched on, at a host TSC. */
+static inline u64 vm_ns_at(const struct vm *vm, u64 tsc)
+{
+	return vm->ns_base + tsc_to_ns(MAX(tsc, vm->tsc_base) - vm->tsc_base);
+}
 
 /* The VM whose console the operator has attached, if any. */
 extern struct vm *vm_console_attached;

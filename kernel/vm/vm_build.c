@@ -20,7 +20,7 @@ static void free_vcpus(struct vm *vm)
 	vm->vcpus = 0;
 }
 
-void vm_release(struct vm *vm)
+void vm_take_apart(struct vm *vm)
 {
 	for (unsigned i = 0; i < vm->vcpus; i++)
 		sched_remove(vm->vcpu[i]);
@@ -28,6 +28,11 @@ void vm_release(struct vm *vm)
 	free_vcpus(vm);
 	dirty_release(vm);
 	slpt_free(&vm->slpt);
+}
+
+void vm_release(struct vm *vm)
+{
+	vm_take_apart(vm);
 	guest_memory_free(&vm->memory);
 }
 
@@ -136,19 +141,33 @@ static bool assert_own_memory(void *context, const struct slpt_leaf *leaf)
 	return true;
 }
 
+static err_t build_cpus(struct vm *vm)
+{
+	err_t err = slpt_init(&vm->slpt, engine->format());
+
+	if (!err && vm->config.populate)
+		err = vm_populate(vm);
+	for (unsigned i = 0; !err && i < vm->config.cpus; i++)
+		err = make_vcpu(vm);
+	return err;
+}
+
 err_t vm_build_bare(struct vm *vm)
 {
 	err_t err = model_choose(vm);
 
 	if (!err)
 		err = guest_memory_init(&vm->memory, vm->config.memory);
+	return err ? err : build_cpus(vm);
+}
+
+err_t vm_build_around_memory(struct vm *vm)
+{
+	err_t err = model_choose(vm);
+
 	if (!err)
-		err = slpt_init(&vm->slpt, engine->format());
-	if (!err && vm->config.populate)
-		err = vm_populate(vm);
-	for (unsigned i = 0; !err && i < vm->config.cpus; i++)
-		err = make_vcpu(vm);
-	return err;
+		err = build_cpus(vm);
+	return err ? err : machine->create(vm);
 }
 
 err_t vm_build(struct vm *vm)

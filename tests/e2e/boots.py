@@ -214,3 +214,27 @@ LINUX = [
     linux_boot("svm-linux-general", "svm", 1,
                linux("general", "general", ALL_TESTS), BASELINE),
 ]
+
+# VMs that are rebuilt from their own state while they run: test guests at the
+# console, and Linux.
+REBUILT_SUITES = ("timer", "interrupts", "fpu", "smp", "chipset", "delivery",
+                  "virtio", "registers")
+REBUILT_LINUX = linux("linux", "cloud", "godwit.then=shell", "net = yes\n"
+                      "autostart = no")
+
+
+def rebuilt(name: str, platform: str, cpus: int, vms: str = "") -> Boot:
+    suites = "".join(SUITES[suite].vm(suite, platform) + "autostart = no\n"
+                     for suite in REBUILT_SUITES
+                     if not absent_reason(platform, suite))
+    clock = "[vm clock]\nkernel = guests/clock.elf\nmemory = 16M\n" \
+        "cmdline = ticks=1000000 ms=5\nautostart = no\n" \
+        "[vm typed]\nkernel = guests/typed.elf\nmemory = 16M\n" \
+        "autostart = no\n"
+    return Boot(name, platform, config("", suites + clock + vms), cpus,
+                interactive=True, timeout=400)
+
+
+REBUILT = [rebuilt("svm-rebuilt", "svm", 1, REBUILT_LINUX),
+           rebuilt("svm-2-rebuilt", "svm", 2, REBUILT_LINUX),
+           rebuilt("vmx-rebuilt", "vmx", 1)]

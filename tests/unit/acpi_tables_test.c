@@ -5,7 +5,7 @@
  *
  *	links: kernel/machine/acpi_tables.c kernel/machine/aml.c
  *	links: tests/unit/fake_vm.c kernel/vm/memory.c kernel/vm/state.c
- *	links: kernel/machine/fields.c kernel/files.c
+ *	links: kernel/vm/fields.c kernel/files.c
  */
 #include "test.h"
 

@@ -8,7 +8,7 @@
  *	links: kernel/machine/virtio_pci.c kernel/machine/virtio_common.c
  *	links: kernel/machine/virtqueue.c
  *	links: kernel/machine/dma.c kernel/machine/ports.c
- *	links: kernel/machine/fields.c kernel/vm/bus.c kernel/vm/memory.c
+ *	links: kernel/vm/fields.c kernel/vm/bus.c kernel/vm/memory.c
  *	links: kernel/lib/string.c kernel/vm/state.c kernel/files.c
  *	links: tests/unit/fake_vm.c tests/unit/fake_driver.c
  */

@@ -3,7 +3,7 @@
  * moved, capabilities, MSI-X masking, and INTx lines that are shared.
  *
  *	links: kernel/lib/string.c kernel/machine/pci.c kernel/machine/pci_irq.c
- *	links: kernel/machine/ports.c kernel/machine/fields.c
+ *	links: kernel/machine/ports.c kernel/vm/fields.c
  *	links: kernel/vm/bus.c kernel/vm/memory.c kernel/vm/state.c
  *	links: kernel/files.c tests/unit/fake_vm.c tests/unit/fake_driver.c
  */

@@ -2,7 +2,7 @@
  * KVM's clock: that a guest which reckons as KVM's documentation says sees the
  * machine's nanoseconds, whatever the TSC's rate and whatever it writes there.
  *
- *	links: kernel/machine/kvmclock.c kernel/machine/fields.c
+ *	links: kernel/machine/kvmclock.c kernel/vm/fields.c
  *	links: tests/unit/fake_vm.c kernel/vm/memory.c kernel/vm/state.c
  *	links: kernel/files.c
  */

@@ -6,7 +6,7 @@
  *	links: kernel/machine/load_multiboot.c kernel/machine/load_elf.c
  *	links: kernel/machine/load_linux.c kernel/machine/load_pvh.c
  *	links: kernel/machine/load_parts.c
- *	links: kernel/machine/fields.c kernel/vm/memory.c kernel/vm/state.c
+ *	links: kernel/vm/fields.c kernel/vm/memory.c kernel/vm/state.c
  *	links: kernel/vm/state_check.c kernel/vm/rules.c kernel/files.c
  *	links: kernel/lib/string.c tests/unit/fake_vm.c
  */

@@ -3,6 +3,7 @@
  * its single ports, and all of it put together.
  *
  *	links: kernel/machine/pc.c kernel/machine/chipset.c
+ *	links: kernel/machine/devices.c kernel/vm/stream.c
  *	links: kernel/machine/irq.c kernel/machine/pic.c
  *	links: kernel/machine/ioapic.c kernel/machine/pit.c
  *	links: kernel/machine/rtc.c kernel/machine/pm.c
@@ -19,7 +20,7 @@
  *	links: kernel/machine/load_linux.c kernel/machine/load_pvh.c
  *	links: kernel/machine/load_parts.c kernel/machine/lapic.c
  *	links: kernel/machine/lapic_msr.c kernel/machine/lapic_ipi.c
- *	links: kernel/machine/lapic_timer.c kernel/machine/fields.c
+ *	links: kernel/machine/lapic_timer.c kernel/vm/fields.c
  *	links: kernel/vm/memory.c kernel/vm/state.c kernel/vm/bus.c
  *	links: kernel/files.c kernel/lib/string.c tests/unit/fake_vm.c
  */

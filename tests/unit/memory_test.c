@@ -3,7 +3,7 @@
  * where nobody has been, and ends where it ends.
  *
  *	links: kernel/vm/memory.c tests/unit/fake_vm.c kernel/vm/state.c
- *	links: kernel/machine/fields.c kernel/files.c
+ *	links: kernel/vm/fields.c kernel/files.c
  *	libs: -lpthread
  */
 #include <pthread.h>

@@ -2,7 +2,7 @@
  * The 8259A pair: initialization, priorities, both triggers, ends of interrupt,
  * the cascade, and all of it against a model that is as slow as it reads.
  *
- *	links: kernel/machine/pic.c kernel/machine/fields.c
+ *	links: kernel/machine/pic.c kernel/vm/fields.c
  *	links: tests/unit/fake_vm.c kernel/vm/memory.c kernel/vm/state.c
  *	links: kernel/files.c
  */

@@ -2,7 +2,7 @@
  * The 8254: every mode that a PC's software uses, latching, read-back, the gate
  * of port 0x61, and when channel 0 interrupts.
  *
- *	links: kernel/machine/pit.c kernel/machine/fields.c
+ *	links: kernel/machine/pit.c kernel/vm/fields.c
  *	links: tests/unit/fake_vm.c kernel/vm/memory.c kernel/vm/state.c
  *	links: kernel/vm/bus.c kernel/files.c
  */

@@ -2,7 +2,7 @@
  * The calendar, and the clock with its battery: what it shows, how it is set,
  * its three interrupts.
  *
- *	links: kernel/machine/rtc.c kernel/machine/fields.c
+ *	links: kernel/machine/rtc.c kernel/vm/fields.c
  *	links: kernel/cpu/calendar.c tests/unit/fake_vm.c
  *	links: kernel/vm/memory.c kernel/vm/state.c kernel/vm/bus.c
  *	links: kernel/files.c

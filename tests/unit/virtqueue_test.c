@@ -2,7 +2,7 @@
  * The device's side of a split ring, against honest and hostile drivers.
  *
  *	links: kernel/machine/virtqueue.c kernel/machine/dma.c
- *	links: kernel/machine/fields.c kernel/vm/bus.c kernel/vm/memory.c
+ *	links: kernel/vm/fields.c kernel/vm/bus.c kernel/vm/memory.c
  *	links: kernel/vm/state.c kernel/files.c
  *	links: tests/unit/fake_vm.c tests/unit/fake_driver.c
  */

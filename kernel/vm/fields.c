@@ -1,4 +1,4 @@
-#include "machine/fields.h"
+#include "vm/fields.h"
 
 #include "lib/log.h"
 #include "lib/printf.h"
