@@ -21,10 +21,13 @@ COMMON	:= -std=gnu11 -ffreestanding -fno-stack-protector -fcf-protection=none \
 
 all: $(OUT)/godwit.img ## build everything: out/godwit.img boots
 
+include migrate/migrate.mk
+
 # --- the kernel --------------------------------------------------------------
 
 KERNEL_DIRS := kernel kernel/cpu kernel/mm kernel/lib kernel/vm kernel/vmx \
-	       kernel/svm kernel/machine kernel/net kernel/shell drivers
+	       kernel/svm kernel/machine kernel/net kernel/shell \
+	       kernel/migration drivers
 KERNEL_SRC  := $(sort $(foreach d,$(KERNEL_DIRS),$(wildcard $(d)/*.c $(d)/*.S)))
 KERNEL_OBJ  := $(patsubst %,$(OUT)/obj/%.o,$(KERNEL_SRC))
 # Large fills and copies are calls: `rep stos` inline is slow where the processor
@@ -33,7 +36,7 @@ string_calls = -m$(1)-strategy=unrolled_loop:128:noalign,libcall:-1:noalign
 # Small everywhere, fast on the way from exit to entry, of a frame, and in the
 # copy loops.
 # What is small keeps its frame pointers and its functions, for backtraces.
-KERNEL_FAST  := $(addprefix kernel/,lib/string.c vm/run.c vm/exits.c vm/fetch.c \
+KERNEL_FAST  += $(addprefix kernel/,lib/string.c vm/run.c vm/exits.c vm/fetch.c \
 		vm/inject.c svm/enter.c svm/quick.c svm/exit.c vmx/enter.c \
 		vmx/exit.c net/switch.c machine/virtqueue.c \
 		machine/virtio_net.c) \
@@ -41,10 +44,14 @@ KERNEL_FAST  := $(addprefix kernel/,lib/string.c vm/run.c vm/exits.c vm/fetch.c 
 FAST_FLAGS   := -O2 -fomit-frame-pointer
 SMALL_FLAGS  := -Oz -fno-omit-frame-pointer -fno-inline-functions-called-once \
 		-fno-tree-loop-im -fno-move-loop-invariants
-# Without SSE nothing needs the stack aligned to more than its own words.
+# Without SSE nothing needs the stack aligned to more than its own words; the
+# libraries under migrate/ are made for it: whoever calls there aligns it.
+STACK_FLAGS   = $(if $(filter kernel/migration/%,$<),-mstackrealign \
+		-mpreferred-stack-boundary=4,-mpreferred-stack-boundary=$(if \
+		$(filter migrate/%,$<),4,3))
 KERNEL_FLAGS = $(COMMON) -g -mcmodel=kernel -fno-pic -fno-pie \
 	       $(if $(filter $<,$(KERNEL_FAST)),$(FAST_FLAGS),$(SMALL_FLAGS)) \
-	       -ffunction-sections -mpreferred-stack-boundary=3 \
+	       -ffunction-sections $(STACK_FLAGS) \
 	       -fno-align-functions -fno-align-jumps -fno-align-loops \
 	       -fno-common -fno-strict-aliasing \
 	       $(call string_calls,memset) $(call string_calls,memcpy) \
@@ -60,11 +67,12 @@ $(OUT)/obj/%.S.o: %.S Makefile
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(KERNEL_FLAGS) -D__ASSEMBLY__ -MMD -MP -c $< -o $@
 
-$(OUT)/kernel.elf: $(KERNEL_OBJ) linker.ld
+$(OUT)/kernel.elf: $(KERNEL_OBJ) $(MIGRATE_OBJ) linker.ld
 	$(call say,LD,$@)
 	$(Q)$(LD) -nostdlib -static -z max-page-size=4096 --build-id=none \
 		--fatal-warnings --no-warn-rwx-segments --gc-sections \
-		-Map=$(OUT)/kernel.map -T linker.ld -o $@ $(KERNEL_OBJ)
+		-Map=$(OUT)/kernel.map -T linker.ld -o $@ $(KERNEL_OBJ) $(MIGRATE_OBJ) \
+		-L/usr/lib/x86_64-linux-gnu -Bstatic $(MIGRATE_LIBS)
 
 # The kernel as it is shipped: symbols (for backtraces), no debug information.
 $(OUT)/kernel.bin: $(OUT)/kernel.elf
@@ -78,7 +86,6 @@ include boot/boot.mk
 -include tests/fuzz/fuzz.mk
 -include tools/tools.mk
 -include tools/run.mk
--include migrate/migrate.mk
 
 clean: ## remove what was built
 	rm -rf $(OUT)

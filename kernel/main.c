@@ -23,6 +23,7 @@
 #include "mm/paging.h"
 #include "files.h"
 #include "machine/pc.h"
+#include "migration/migration.h"
 #include "net/switch.h"
 #include "net/uplink.h"
 #include "shell/config.h"
@@ -230,7 +231,9 @@ static void report_first_entry(void)
 /* When to look again at what cannot wake us; 0: something is here already. */
 static u64 next_look(void)
 {
-	u64 wake = MIN(MIN(shell_wake(), control_wake()), vm_wake()), wait;
+	u64 wake = MIN(MIN(shell_wake(), control_wake()),
+		       MIN(vm_wake(), migration_wake()));
+	u64 wait;
 
 	if (!netdev_rest_all(&wait))
 		return 0;
@@ -250,6 +253,7 @@ static u64 serve(void)
 	shell_poll();
 	control_poll();
 	busy |= vm_serve();
+	busy |= migration_poll();
 	switch_flush();
 	if (busy)
 		return 0;
@@ -316,6 +320,7 @@ void kernel_main(const struct boot_info *info)
 	pci_init();
 	netdev_probe(config.nic, config.nics);
 	uplinks_attach();
+	migration_init(&config.migration, config.name);
 	log_info("%s: up in %lu us", config.name, now_ns() / NS_PER_US);
 	open_control();
 	start_vms();

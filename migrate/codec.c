@@ -123,7 +123,8 @@ static unsigned choose(struct codec *codec, u32 page, const u8 *content,
 		if (judge(codec, CODEC_DELTA, *size))
 			return CODEC_DELTA;
 	}
-	if (awake(codec, CODEC_LZ4)) {
+	if (codec->spare != 0 && awake(codec, CODEC_LZ4)) {
+		codec->spare--;
 		*size = lz4_encode(codec->lz4_state, content, codec->encoded,
 				   room);
 		if (judge(codec, CODEC_LZ4, *size))

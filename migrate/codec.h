@@ -8,6 +8,7 @@
 
 #include "migrate/wire.h"
 
+#define CODEC_SPARE	64 /* pages */
 #define CODEC_LZ4_STATE 16416 /* LZ4_sizeofState(), checked at set-up */
 
 struct codec_count {
@@ -30,6 +31,7 @@ struct codec {
 	u32 cache_lines;
 	u8 *lz4_state;
 	u8 *encoded; /* MIG_PAGE bytes for an encoder's output */
+	u32 spare; /* pages that LZ4 may still take, see codec_pressed() */
 	struct codec_count count[CODECS];
 };
 
@@ -44,6 +46,16 @@ void codec_init(struct codec *codec, u32 features, u32 cache_lines, u8 *memory);
  */
 void codec_encode(struct codec *codec, u32 page, const u8 *content, size_t room,
 		  struct page_record *record);
+
+/*
+ * LZ4 costs more time than a fast link does, and is worth it on a slow one. So
+ * it lives on time that is left over: whoever has pages to send and cannot,
+ * because the link or the peer is slower than we are, says so, and it gets some.
+ */
+static inline void codec_pressed(struct codec *codec)
+{
+	codec->spare = CODEC_SPARE;
+}
 
 /* The record is being sent: it counts. */
 static inline void codec_took(struct codec *codec,
@@ -64,7 +76,7 @@ static inline bool codec_keeps(const struct codec *codec)
 /* An encoder or the cache will look at the next page. */
 static inline bool codec_may_encode(const struct codec *codec)
 {
-	bool lz4 = (codec->features & 1u << CODEC_LZ4) &&
+	bool lz4 = (codec->features & 1u << CODEC_LZ4) && codec->spare != 0 &&
 		   codec->count[CODEC_LZ4].asleep == 0;
 
 	return lz4 || codec_keeps(codec);

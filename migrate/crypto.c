@@ -101,6 +101,15 @@ bool crypto_hello_open(const u8 *psk, u8 security, const u8 *frame)
 	return same(frame + WIRE_BODY + HELLO_SIZE, wanted, sizeof(wanted));
 }
 
+void crypto_secret(u8 psk[CRYPTO_KEY], const void *text, size_t size)
+{
+	br_sha256_context sha;
+
+	br_sha256_init(&sha);
+	br_sha256_update(&sha, text, size);
+	br_sha256_out(&sha, psk);
+}
+
 void crypto_public(u8 public[32], const u8 secret[32])
 {
 	br_ec_c25519_m31.mulgen(public, secret, 32, BR_EC_curve25519);

@@ -32,6 +32,9 @@ bool crypto_open(const struct crypto_key *key, u8 security, u8 *frame,
 void crypto_hello_seal(const u8 *psk, u8 security, u8 *frame);
 bool crypto_hello_open(const u8 *psk, u8 security, const u8 *frame);
 
+/* A pre-shared key from what the operator typed: its SHA-256. */
+void crypto_secret(u8 psk[CRYPTO_KEY], const void *text, size_t size);
+
 /* The public key of a secret, which may be any 32 random bytes. */
 void crypto_public(u8 public[32], const u8 secret[32]);
 

@@ -24,7 +24,8 @@
 	X(HOST, 15, "the host could not build or run the VM")             \
 	X(DISCARDED, 16, "discarded by the target's operator")            \
 	X(FRAME, 17, "the frame size is too small")                       \
-	X(ATTEMPTS, 18, "stopped too often without a commit")
+	X(ATTEMPTS, 18, "stopped too often without a commit")             \
+	X(EXISTS, 19, "the target has a VM of that name in use")
 
 #define MIG_ERROR_ENUM(name, value, text) MIG_##name = value,
 enum mig_error { MIG_ERRORS(MIG_ERROR_ENUM) };

@@ -13,11 +13,10 @@ const struct link_timers link_timers_default = {
 	.orphan = 600000000,
 };
 
-void link_init(struct link *link, const struct link_config *config, u8 *scratch)
+void link_init(struct link *link, const struct link_config *config)
 {
 	memset(link, 0, sizeof(*link));
 	link->config = config;
-	link->scratch = scratch;
 }
 
 void link_begin(struct link *link, u64 now)
@@ -234,7 +233,7 @@ static void note_number(struct link *link, u8 kind, u64 number)
 	*highest = mig_max(*highest, number);
 }
 
-static bool open_frame(struct link *link, u64 now, const u8 *frame, size_t size,
+static bool open_frame(struct link *link, u64 now, u8 *frame, size_t size,
 		       struct link_input *input)
 {
 	struct wire_header header;
@@ -250,20 +249,18 @@ static bool open_frame(struct link *link, u64 now, const u8 *frame, size_t size,
 	if (input->number == 0 ||
 	    (header.kind == WIRE_CONTROL && is_replay(link, input->number)))
 		return false;
-	memcpy(link->scratch, frame,
-	       WIRE_BODY + header.length + link->tag_size);
-	if (!crypto_open(&link->rx, link->config->security, link->scratch,
+	if (!crypto_open(&link->rx, link->config->security, frame,
 			 input->number))
 		return false;
 	input->newest = input->number > link->rx_number[header.kind];
 	note_number(link, header.kind, input->number);
 	input->kind = header.kind;
-	input->body = link->scratch + WIRE_BODY;
+	input->body = frame + WIRE_BODY;
 	input->length = header.length;
 	return header.kind != WIRE_CONTROL || input_control(link, now, input);
 }
 
-bool link_input(struct link *link, u64 now, const u8 *frame, size_t size,
+bool link_input(struct link *link, u64 now, u8 *frame, size_t size,
 		struct link_input *input)
 {
 	if (!open_frame(link, now, frame, size, input)) {

@@ -38,7 +38,6 @@ struct link_slot {
 
 struct link {
 	const struct link_config *config;
-	u8 *scratch; /* a received frame, copied once */
 	bool up;
 	u8 session, peer[6];
 	unsigned tag_size;
@@ -59,8 +58,7 @@ struct link {
 	struct link_counts counts;
 };
 
-void link_init(struct link *link, const struct link_config *config,
-	       u8 *scratch);
+void link_init(struct link *link, const struct link_config *config);
 
 /* A new session: keys, peer and frame size are set by the caller before. */
 void link_begin(struct link *link, u64 now);
@@ -87,15 +85,18 @@ size_t link_seal(struct link *link, u64 now, u8 kind, u8 *frame, u16 length);
 
 struct link_input {
 	u8 kind;
-	const u8 *body; /* in the link's scratch */
+	const u8 *body; /* in the frame, deciphered */
 	u16 length;
 	u64 number;		/* PAGES: the caller's window decides */
 	struct control control; /* CONTROL */
 	bool newest;		/* none with a higher number came before */
 };
 
-/* False: the frame is dropped and counted. HELLO is not for this. */
-bool link_input(struct link *link, u64 now, const u8 *frame, size_t size,
+/*
+ * False: the frame is dropped and counted. HELLO is not for this. The frame is
+ * the caller's own, nobody changes it meanwhile; it is deciphered in place.
+ */
+bool link_input(struct link *link, u64 now, u8 *frame, size_t size,
 		struct link_input *input);
 
 /* The next record in order, if it is here; its data stay until the next call.

@@ -18,6 +18,7 @@ void sender_init(struct sender *sender, u64 pages, u32 features,
 	memset(sender->todo, 0, (size_t)bits_words(pages) * 8);
 	memory += bits_words(pages) * 8;
 	sender->open_content = memory;
+	sender->zero_hash = hash_page(memset(memory, 0, MIG_PAGE));
 	memory += MIG_PAGE;
 	codec_init(&sender->codec, features, cache_lines, memory);
 	sender->hashes = memory + codec_memory(cache_lines);
@@ -270,13 +271,15 @@ static bool extend_run(struct filling *filling, u32 page)
 	return true;
 }
 
-static void take(struct sender *sender, u32 page)
+static void take(struct sender *sender, u32 page, u8 codec)
 {
 	bits_clear(sender->todo, page);
 	sender->todo_left--;
 	sender->cursor = page + 1;
 	sender->counts.pages++;
-	hash_set(sender->hashes, page, hash_page(sender->open));
+	hash_set(sender->hashes, page,
+		 codec == CODEC_ZERO ? sender->zero_hash
+				     : hash_page(sender->open));
 }
 
 /* False: the frame is full, or there is no page to send. */
@@ -296,14 +299,19 @@ static bool fill_page(struct sender *sender, struct filling *filling)
 	 * An encoder and the cache must see one content. Raw bytes need not be:
 	 * a page that is written meanwhile is dirty, and sent again.
 	 */
-	if (codec_may_encode(&sender->codec))
+	if (sender->open != sender->zero_page &&
+	    codec_may_encode(&sender->codec))
 		sender->open =
 			memcpy(sender->open_content, sender->open, MIG_PAGE);
-	codec_encode(&sender->codec, (u32)page, sender->open,
-		     filling->room - PAGE_HEAD, &record);
+	if (sender->open == sender->zero_page)
+		record = (struct page_record){
+			.page = (u32)page, .codec = CODEC_ZERO, .size = 1};
+	else
+		codec_encode(&sender->codec, (u32)page, sender->open,
+			     filling->room - PAGE_HEAD, &record);
 	if (record.codec != CODEC_RAW && !has_room(filling, record.size))
 		return false;
-	take(sender, (u32)page);
+	take(sender, (u32)page, record.codec);
 	codec_took(&sender->codec, &record);
 	if (record.codec == CODEC_RAW) {
 		sender->open_page = (u32)page;
@@ -392,11 +400,14 @@ size_t sender_output(struct sender *sender, struct link *link, u64 now,
 
 	if (probe_due(sender, link, now))
 		return probe(sender, link, now, frame);
-	if (sender_sent_all(sender) || !window_open(sender, link, credit))
+	if (sender_sent_all(sender))
 		return 0;
 	earn(sender, link, now);
-	if (sender->rate != 0 && sender->allowance < link->frame_size)
+	if (!window_open(sender, link, credit) ||
+	    (sender->rate != 0 && sender->allowance < link->frame_size)) {
+		codec_pressed(&sender->codec);
 		return 0;
+	}
 	flight = &sender->flight[(sender->flight_first + sender->flight_count) %
 				 WINDOW_SPAN];
 	flight->count = 0;

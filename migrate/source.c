@@ -7,7 +7,7 @@
 size_t source_memory(const struct source_config *config)
 {
 	return sender_memory(config->pages, config->cache_lines) +
-	       config->link.frame_size + config->state_room;
+	       config->state_room;
 }
 
 void source_init(struct source *source, const struct source_config *config,
@@ -20,11 +20,12 @@ void source_init(struct source *source, const struct source_config *config,
 	sender_init(&source->sender, config->pages, config->link.features,
 		    config->cache_lines, memory);
 	source->sender.page = ops->page;
+	source->sender.zero_page = config->zero_page;
 	source->sender.context = context;
 	source->sender.rate = config->rate;
 	memory += sender_memory(config->pages, config->cache_lines);
-	link_init(&source->link, &config->link, memory);
-	source->saved = memory + config->link.frame_size;
+	link_init(&source->link, &config->link);
+	source->saved = memory;
 	source->report.differs_at = REPORT_NO_PAGE;
 }
 
@@ -323,7 +324,7 @@ static void source_head(struct source *source, u64 now)
 		source_abort(source, now, MIG_DISCARDED);
 }
 
-void source_input(struct source *source, u64 now, const u8 *frame, size_t size)
+void source_input(struct source *source, u64 now, u8 *frame, size_t size)
 {
 	struct link_input input;
 	struct record record;

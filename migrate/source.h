@@ -38,6 +38,7 @@ struct source_config {
 	u8 target_mac[6];	/* all ones: find it */
 	char vm[WIRE_NAME];
 	u64 pages;
+	const u8 *zero_page; /* NULL, or what page() returns for known zeroes */
 	u32 state_room;	 /* bytes set aside for the state */
 	u32 cache_lines; /* of the delta codec, 4 KiB each */
 	u64 rate;	 /* bytes per second, 0: unlimited */
@@ -99,7 +100,8 @@ void source_init(struct source *source, const struct source_config *config,
 		 const struct source_ops *ops, void *context, u8 *memory);
 void source_begin(struct source *source, u64 now);
 
-void source_input(struct source *source, u64 now, const u8 *frame, size_t size);
+/* The frame is deciphered in place. */
+void source_input(struct source *source, u64 now, u8 *frame, size_t size);
 /* The next frame that is due, or 0. Called until it gives 0. */
 size_t source_output(struct source *source, u64 now, u8 *frame);
 /* When to call source_output() next if no frame comes before. */

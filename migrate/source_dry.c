@@ -30,6 +30,7 @@ static void sample(struct source *source, struct predict_input *input)
 	bool run = false;
 
 	for (u64 page = 0; page < pages; page += stride, taken++) {
+		codec_pressed(&sender->codec); /* as on a link that holds us */
 		memcpy(sender->open_content,
 		       sender->page(sender->context, page), MIG_PAGE);
 		codec_encode(&sender->codec, (u32)page, sender->open_content,

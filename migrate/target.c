@@ -7,8 +7,7 @@
 
 size_t target_memory(const struct target_config *config)
 {
-	return receiver_memory(config->pages_max) + config->link.frame_size +
-	       config->state_room;
+	return receiver_memory(config->pages_max) + config->state_room;
 }
 
 void target_init(struct target *target, const struct target_config *config,
@@ -20,8 +19,8 @@ void target_init(struct target *target, const struct target_config *config,
 	target->context = context;
 	target->receiver_memory = memory;
 	memory += receiver_memory(config->pages_max);
-	link_init(&target->link, &config->link, memory);
-	target->saved = memory + config->link.frame_size;
+	link_init(&target->link, &config->link);
+	target->saved = memory;
 	target->state = TARGET_LISTENING;
 	ops->random(context, target->challenge, sizeof(target->challenge));
 }
@@ -295,7 +294,7 @@ static void target_pages(struct target *target, u64 now,
 		broken(target, MIG_MALFORMED);
 }
 
-void target_input(struct target *target, u64 now, const u8 *frame, size_t size)
+void target_input(struct target *target, u64 now, u8 *frame, size_t size)
 {
 	struct link_input input;
 	struct record record;

@@ -41,7 +41,6 @@ struct target {
 
 	u8 challenge[16];
 	u8 migration[16], nonce[16]; /* of the session, as offered */
-	u8 source_mac[6];
 	struct hello accept; /* the answer to a repeated OFFER */
 	bool answer;	     /* ACCEPT or HERE or DENY is to be sent */
 	struct hello reply;
@@ -71,7 +70,8 @@ size_t target_memory(const struct target_config *config);
 void target_init(struct target *target, const struct target_config *config,
 		 const struct target_ops *ops, void *context, u8 *memory);
 
-void target_input(struct target *target, u64 now, const u8 *frame, size_t size);
+/* The frame is deciphered in place. */
+void target_input(struct target *target, u64 now, u8 *frame, size_t size);
 size_t target_output(struct target *target, u64 now, u8 *frame);
 u64 target_wake(const struct target *target, u64 now);
 

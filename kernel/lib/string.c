@@ -89,6 +89,13 @@ int memcmp(const void *a, const void *b, size_t n)
 {
 	const u8 *p = a, *q = b;
 
+	for (; n >= 32; n -= 32, p += 32, q += 32) {
+		const word *v = (const word *)p, *w = (const word *)q;
+
+		if ((v[0] ^ w[0]) | (v[1] ^ w[1]) | (v[2] ^ w[2]) |
+		    (v[3] ^ w[3]))
+			break;
+	}
 	for (; n >= 8 && *(const word *)p == *(const word *)q; n -= 8) {
 		p += 8;
 		q += 8;

@@ -2,6 +2,7 @@
 
 #include "cpu/time.h"
 #include "lib/log.h"
+#include "lib/string.h"
 #include "net/switch.h"
 
 /*
@@ -24,11 +25,29 @@ static struct uplink *of(struct net_port *port)
 }
 _Static_assert(offsetof(struct uplink, port) == 0, "of()");
 
+static u16 private_type; /* as it is in memory */
+static void (*private_take)(void *context, const void *frame, u32 size);
+
+void uplink_private(u16 ethertype,
+		    void (*take)(void *context, const void *frame, u32 size))
+{
+	private_type = __builtin_bswap16(ethertype);
+	private_take = take;
+}
+
 static void receive(void *context, const void *frame, u32 size)
 {
 	struct uplink *up = context;
 	struct net_piece piece = {frame, size};
+	u16 type;
 
+	if (private_take && size >= 14) {
+		memcpy(&type, (const u8 *)frame + 12, sizeof(type));
+		if (type == private_type) {
+			private_take(up, frame, size);
+			return;
+		}
+	}
 	switch_input(&up->port, &piece, 1, size);
 }
 

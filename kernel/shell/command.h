@@ -13,17 +13,21 @@
 
 struct vm;
 
+/* The argument: a word; a VM's name, resolved before the call; all the rest. */
+enum command_takes { TAKES_WORD, TAKES_VM, TAKES_LINE };
+
 struct command {
 	const char *name; /* one word, or two: "vm start" */
 	const char *arguments;
 	const char *help;
-	bool needs_vm; /* the argument names one, resolved before the call */
+	enum command_takes takes;
 	void (*run)(struct answer *a, struct vm *vm, const char *argument);
 };
 
 extern const struct command host_commands[]; /* commands_host.c */
 extern const struct command vm_commands[];   /* commands_vm.c */
 extern const struct command net_commands[];  /* net_list.c */
+extern const struct command migrate_commands[]; /* commands_migrate.c */
 
 #define COMMAND_MAX 200 /* characters of a line */
 

@@ -10,7 +10,7 @@
 static void run_help(struct answer *a, struct vm *vm, const char *argument);
 
 static const struct command help_commands[] = {
-	{"help", "", "this list", false, run_help},
+	{"help", "", "this list", TAKES_WORD, run_help},
 	{NULL},
 };
 
@@ -19,6 +19,7 @@ static const struct command *const groups[] = {
 	host_commands,
 	vm_commands,
 	net_commands,
+	migrate_commands,
 };
 
 #define for_each_command(c)                                 \
@@ -117,12 +118,12 @@ static void call(struct answer *a, const struct command *c,
 {
 	struct vm *vm = NULL;
 
-	if (c->needs_vm && !argument) {
+	if (c->takes == TAKES_VM && !argument) {
 		answer_error(a, E_INVALID, "%s: which VM? (see `vm list`)",
 			     c->name);
 		return;
 	}
-	if (c->needs_vm) {
+	if (c->takes == TAKES_VM) {
 		vm = vm_find(argument);
 		if (!vm) {
 			answer_error(a, E_NOTFOUND,
@@ -136,14 +137,21 @@ static void call(struct answer *a, const struct command *c,
 
 void command_run(struct answer *a, char *line)
 {
-	char *word[WORDS];
-	unsigned n = split(line, word), used;
+	char *word[WORDS], whole[COMMAND_MAX + 1];
+	unsigned n, used;
 
+	copy_string(whole, sizeof(whole), line);
+	n = split(line, word);
 	if (!n)
 		return;
 	for_each_command (c) {
 		if (!matches(c, word, n, &used))
 			continue;
+		if (c->takes == TAKES_LINE) {
+			c->run(a, NULL,
+			       n > used ? whole + (word[used] - line) : NULL);
+			return;
+		}
 		if (n > used && !c->arguments[0])
 			answer_error(a, E_INVALID,
 				     "%s: takes nothing more, not \"%s\"",
@@ -194,7 +202,7 @@ unsigned command_complete(char *line, size_t size, bool list)
 
 	for_each_command (c) {
 		consider(&found, c->name);
-		for (unsigned i = 0; c->needs_vm && i < vm_count; i++) {
+		for (unsigned i = 0; c->takes == TAKES_VM && i < vm_count; i++) {
 			snprintf(whole, sizeof(whole), "%s %s", c->name,
 				 vms[i]->config.name);
 			if (found.n > strlen(c->name))

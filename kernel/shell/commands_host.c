@@ -165,13 +165,13 @@ static void run_panic(struct answer *a, struct vm *vm, const char *argument)
 }
 
 const struct command host_commands[] = {
-	{"info", "", "what this host is", false, run_info},
-	{"hosts", "", "the hosts known: this one", false, run_info},
-	{"log", "[LINES]", "the newest log lines", false, run_log},
-	{"selftest", "[NAME]", "test the engine on this machine", false,
+	{"info", "", "what this host is", TAKES_WORD, run_info},
+	{"hosts", "", "the hosts known: this one", TAKES_WORD, run_info},
+	{"log", "[LINES]", "the newest log lines", TAKES_WORD, run_log},
+	{"selftest", "[NAME]", "test the engine on this machine", TAKES_WORD,
 	 run_selftest},
-	{"wait", "[SECONDS]", "until no VM runs, or so long", false, run_wait},
-	{"panic", "", "break the host on purpose", false, run_panic},
-	{"off", "[fail]", "stop all VMs and end the run", false, run_off},
+	{"wait", "[SECONDS]", "until no VM runs, or so long", TAKES_WORD, run_wait},
+	{"panic", "", "break the host on purpose", TAKES_WORD, run_panic},
+	{"off", "[fail]", "stop all VMs and end the run", TAKES_WORD, run_off},
 	{NULL},
 };

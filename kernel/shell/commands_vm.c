@@ -162,16 +162,16 @@ static void run_exits(struct answer *a, struct vm *vm, const char *argument)
 }
 
 const struct command vm_commands[] = {
-	{"vm list", "", "all VMs and how they are", false, run_list},
-	{"vm start", "NAME", "start it from its files", true, run_start},
-	{"vm stop", "NAME", "stop it for good", true, run_stop},
-	{"vm pause", "NAME", "hold it where it is", true, run_pause},
-	{"vm resume", "NAME", "let it go on", true, run_resume},
-	{"vm rebuild", "NAME", "move it to itself, all but its memory", true,
+	{"vm list", "", "all VMs and how they are", TAKES_WORD, run_list},
+	{"vm start", "NAME", "start it from its files", TAKES_VM, run_start},
+	{"vm stop", "NAME", "stop it for good", TAKES_VM, run_stop},
+	{"vm pause", "NAME", "hold it where it is", TAKES_VM, run_pause},
+	{"vm resume", "NAME", "let it go on", TAKES_VM, run_resume},
+	{"vm rebuild", "NAME", "move it to itself, all but its memory", TAKES_VM,
 	 run_rebuild},
-	{"vm console", "NAME", "its console; Ctrl-] comes back", true,
+	{"vm console", "NAME", "its console; Ctrl-] comes back", TAKES_VM,
 	 run_console},
-	{"exits", "[NAME]", "exits by reason, average cycles", false,
+	{"exits", "[NAME]", "exits by reason, average cycles", TAKES_WORD,
 	 run_exits},
 	{NULL},
 };

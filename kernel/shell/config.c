@@ -2,6 +2,7 @@
 
 #include "lib/printf.h"
 #include "lib/string.h"
+#include "migrate/wire.h"
 #include "shell/config_parser.h"
 
 /* --- sections */
@@ -22,6 +23,7 @@ static void begin_section(struct parser *p, struct vm_config *vm,
 {
 	p->vm = vm;
 	p->nic = nic;
+	p->in_migrate = false;
 	p->in_section = true;
 	p->keys_seen = 0;
 	p->section_line = p->line;
@@ -33,6 +35,15 @@ static err_t begin_host(struct parser *p)
 		return config_fail(p, "[host]: given twice");
 	p->host_seen = true;
 	begin_section(p, NULL, NULL);
+	return E_OK;
+}
+
+static err_t begin_migrate(struct parser *p)
+{
+	if (p->migrate_seen)
+		return config_fail(p, "[migrate]: given twice");
+	begin_section(p, NULL, NULL);
+	p->migrate_seen = p->in_migrate = true;
 	return E_OK;
 }
 
@@ -120,14 +131,16 @@ static err_t parse_section(struct parser *p, struct slice s)
 	inner = trim((struct slice){s.at + 1, s.n - 2});
 	if (equals(inner, "host"))
 		return begin_host(p);
+	if (equals(inner, "migrate"))
+		return begin_migrate(p);
 	if (section_name(inner, "vm", &name))
 		return begin_vm(p, name);
 	if (section_name(inner, "nic", &name))
 		return begin_nic(p, name);
 	return config_fail(
 		p,
-		"%.*s: no such section (expected [host], [nic NAME] or [vm "
-		"NAME])",
+		"%.*s: no such section (expected [host], [migrate], [nic NAME] "
+		"or [vm NAME])",
 		SHOWN(s));
 }
 
@@ -227,6 +240,9 @@ err_t config_parse(const char *text, size_t size, struct config *out,
 	memset(out, 0, sizeof(*out));
 	copy_string(out->name, sizeof(out->name), "godwit");
 	out->log = LOG_INFO;
+	out->migration.options = (struct migration_options){
+		.downtime = 5, .rounds = 30, .security = WIRE_ENCRYPT};
+	migration_codecs("all", 3, &out->migration.options.codecs);
 	for (size_t at = skip_mark(text, size); at < size; at++) {
 		struct slice line = {text + at, 0};
 		err_t err;

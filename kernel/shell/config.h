@@ -34,6 +34,19 @@
  *	tx-ring = 256
  *	rx-buffers = 256		# left out: the ring's size, 8 MiB
  *
+ *	[migrate]			# how VMs move to other hosts
+ *	key = words			# the same on all hosts
+ *	listen = auto			# or no, yes: VMs may come
+ *	security = encrypt		# or authenticate, none
+ *	policy = downtime		# or classic, fixed, stop-and-copy
+ *	downtime = 5			# ms that the policy aims at
+ *	rounds = 30
+ *	dirty = best			# or wp, dbit, pml
+ *	codecs = all			# or none, or like word,lz4
+ *	cache = 0			# bytes, of the delta codec
+ *	limit = 0			# bytes per second; 0: none
+ *	buffers = 0			# frames to be sent; 0: 4 MiB of them
+ *
  * What is not given is as shown, text is empty, the host is called godwit. The
  * parser touches nothing but its arguments.
  */
@@ -44,6 +57,7 @@
 #include "lib/error.h"
 #include "lib/log.h"
 #include "lib/types.h"
+#include "migration/migration.h"
 #include "vm/vm.h"
 
 #define CONFIG_RUN_MAX	  512
@@ -67,6 +81,7 @@ struct config {
 	unsigned vms;
 	struct netdev_options nic[NETDEVS_MAX];
 	unsigned nics;
+	struct migration_config migration;
 };
 
 /*

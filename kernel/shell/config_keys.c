@@ -303,6 +303,59 @@ static const struct key nic_keys[] = {
 	{NULL},
 };
 
+static err_t set_codecs(struct parser *p, const struct key *key, struct slice s,
+			void *field)
+{
+	unsigned bits;
+
+	if (!migration_codecs(s.at, s.n, &bits))
+		return config_fail(p,
+				   "%s: \"%.*s\" is unknown (expected all, none "
+				   "or some of word,delta,lz4)",
+				   key->name, SHOWN(s));
+	memcpy(field, &bits, sizeof(bits));
+	return E_OK;
+}
+
+/* Bytes: 25M. */
+static err_t set_bytes(struct parser *p, const struct key *key, struct slice s,
+		       void *field)
+{
+	u64 value;
+
+	if (!slice_number(s, &value) || value > key->high)
+		return config_fail(p,
+				   "%s: \"%.*s\" is no number of bytes "
+				   "(expected like 25M, at most %luM)",
+				   key->name, SHOWN(s), key->high >> 20);
+	memcpy(field, &value, sizeof(value));
+	return E_OK;
+}
+
+static const char *const listen_words[] = {"auto", "no", "yes", NULL};
+
+#define MIGRATE(member) .offset = offsetof(struct migration_config, member)
+
+static const struct key migrate_keys[] = {
+	{"key", set_text, MIGRATE(key), .size = MIGRATION_KEY_MAX},
+	{"listen", set_word, MIGRATE(listen), .words = listen_words},
+	{"security", set_word, MIGRATE(options.security),
+	 .words = migration_securities},
+	{"policy", set_word, MIGRATE(options.policy),
+	 .words = migration_policies},
+	{"downtime", set_number, MIGRATE(options.downtime), .low = 1,
+	 .high = MIGRATION_DOWNTIME_MAX},
+	{"rounds", set_number, MIGRATE(options.rounds), .low = 1,
+	 .high = MIGRATION_ROUNDS_MAX},
+	{"dirty", set_word, MIGRATE(options.dirty), .words = migration_ways},
+	{"codecs", set_codecs, MIGRATE(options.codecs)},
+	{"cache", set_bytes, MIGRATE(options.cache),
+	 .high = MIGRATION_CACHE_MAX},
+	{"limit", set_bytes, MIGRATE(options.limit), .high = GIB(1000)},
+	{"buffers", set_number, MIGRATE(buffers), .high = 256},
+	{NULL},
+};
+
 static err_t unknown_key(struct parser *p, const struct key *keys,
 			 struct slice name)
 {
@@ -316,18 +369,23 @@ static err_t unknown_key(struct parser *p, const struct key *keys,
 	list_words(words, list, sizeof(list));
 	return config_fail(p, "%.*s: no such key in %s (expected %s)",
 			   SHOWN(name),
-			   p->vm    ? "a VM"
-			   : p->nic ? "a NIC"
-				    : "[host]",
+			   p->vm	   ? "a VM"
+			   : p->nic	   ? "a NIC"
+			   : p->in_migrate ? "[migrate]"
+					   : "[host]",
 			   list);
 }
 
 err_t config_set(struct parser *p, struct slice name, struct slice value)
 {
-	const struct key *keys = p->vm	  ? vm_keys
-				 : p->nic ? nic_keys
-					  : host_keys;
-	u8 *base = p->vm ? (u8 *)p->vm : p->nic ? (u8 *)p->nic : (u8 *)p->out;
+	const struct key *keys = p->vm		 ? vm_keys
+				 : p->nic	 ? nic_keys
+				 : p->in_migrate ? migrate_keys
+						 : host_keys;
+	u8 *base = p->vm	   ? (u8 *)p->vm
+		   : p->nic	   ? (u8 *)p->nic
+		   : p->in_migrate ? (u8 *)&p->out->migration
+				   : (u8 *)p->out;
 	unsigned i = 0;
 
 	while (keys[i].name && !equals(name, keys[i].name))

@@ -25,7 +25,8 @@ struct parser {
 	struct vm_config *vm; /* of the section, NULL in others */
 	struct netdev_options *nic;
 	bool in_section;
-	bool host_seen;
+	bool host_seen, migrate_seen;
+	bool in_migrate;
 	unsigned line;
 	unsigned section_line;
 	u32 keys_seen; /* bits: places in the section's table */

@@ -112,6 +112,30 @@ u64 guest_touch(const struct guest_memory *memory, u64 chunk)
 	return at;
 }
 
+const u8 guest_zero_page[PAGE_SIZE] ALIGNED(PAGE_SIZE);
+
+#define PAGES_PER_CHUNK (CHUNK_SIZE / PAGE_SIZE)
+
+const u8 *guest_page(const struct guest_memory *mem, u64 page)
+{
+	u64 chunk = __atomic_load_n(&mem->chunks[page / PAGES_PER_CHUNK],
+				    __ATOMIC_ACQUIRE);
+
+	if (chunk & CHUNK_UNTOUCHED)
+		return guest_zero_page;
+	return (const u8 *)chunk + page % PAGES_PER_CHUNK * PAGE_SIZE;
+}
+
+u8 *guest_page_to_write(struct guest_memory *mem, u64 page)
+{
+	u64 number = page / PAGES_PER_CHUNK;
+	u64 chunk = __atomic_load_n(&mem->chunks[number], __ATOMIC_ACQUIRE);
+
+	if (chunk & CHUNK_UNTOUCHED)
+		chunk = guest_touch(mem, number);
+	return (u8 *)chunk + page % PAGES_PER_CHUNK * PAGE_SIZE;
+}
+
 /* RAM is in two pieces, so both ends in the same one will do. */
 bool guest_is_ram(const struct guest_memory *mem, u64 gpa, u64 n)
 {

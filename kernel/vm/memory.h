@@ -82,6 +82,14 @@ static inline void guest_mark(struct guest_memory *mem, u64 gpa, u64 n)
 }
 
 /*
+ * RAM page number `page`, for those who take memory as a whole: to be read,
+ * without touching anything; to be written.
+ */
+const u8 *guest_page(const struct guest_memory *mem, u64 page);
+extern const u8 guest_zero_page[]; /* what it is for untouched memory */
+u8 *guest_page_to_write(struct guest_memory *mem, u64 page);
+
+/*
  * All or nothing: E_RANGE when any byte is not RAM. What is written is marked.
  */
 err_t guest_read(const struct guest_memory *mem, u64 gpa, void *dst, u64 n);

@@ -64,6 +64,21 @@ void sched_yield(void)
 		vcpu_request(this_runner()->loaded, REQUEST_RESCHED);
 }
 
+/* A guest that is slowed down rests in proportion to how long it ran. */
+static void rest(struct vcpu *vcpu, u64 started)
+{
+	u32 speed = __atomic_load_n(&vcpu->vm->speed, __ATOMIC_RELAXED);
+	u64 now = rdtsc();
+
+	if (unlikely(speed))
+		vcpu->rest_until = now + (now - started) * (100 - speed) / speed;
+}
+
+static bool rests(const struct vcpu *vcpu)
+{
+	return unlikely(vcpu->vm->speed) && rdtsc() < vcpu->rest_until;
+}
+
 static bool may_run(const struct vcpu *vcpu)
 {
 	return __atomic_load_n(&vcpu->vm->life, __ATOMIC_ACQUIRE) == VM_RUNNING;
@@ -95,6 +110,8 @@ static void park(struct runner *runner, struct vcpu *vcpu)
 static bool give_turn(struct runner *runner, struct vcpu *vcpu, u64 until,
 		      u64 *deadline)
 {
+	u64 started;
+
 	if (!may_run(vcpu)) {
 		if (!vcpu->parked)
 			park(runner, vcpu);
@@ -108,11 +125,17 @@ static bool give_turn(struct runner *runner, struct vcpu *vcpu, u64 until,
 		*deadline = MIN(*deadline, vcpu->timer_deadline);
 		return false;
 	}
+	if (rests(vcpu)) {
+		*deadline = MIN(*deadline, vcpu->rest_until);
+		return false;
+	}
 	load(runner, vcpu);
 	if (!vcpu->vm->first_entry_ns)
 		vcpu->vm->first_entry_ns = now_ns();
 	__atomic_store_n(&vcpu->running, true, __ATOMIC_SEQ_CST);
+	started = rdtsc();
 	vcpu_run(vcpu, until);
+	rest(vcpu, started);
 	__atomic_store_n(&vcpu->running, false, __ATOMIC_SEQ_CST);
 	if (vcpu->state.activity == ACTIVITY_HALT &&
 	    !(vcpu->state.rflags & RFLAGS_IF))
@@ -125,8 +148,11 @@ static u64 turn_end(const struct runner *runner, u64 now)
 {
 	unsigned busy = this_cpu()->id == 0;
 
-	for (unsigned i = 0; i < SLOTS; i++)
+	for (unsigned i = 0; i < SLOTS; i++) {
+		if (runner->slot[i] && runner->slot[i]->vm->speed)
+			busy = 2;
 		busy += runner->slot[i] && may_run(runner->slot[i]);
+	}
 	return now + ns_to_tsc(busy > 1 ? TURN_NS : LONGEST_NS);
 }
 

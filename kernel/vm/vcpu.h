@@ -70,6 +70,7 @@ struct vcpu {
 
 	u64 look_at;   /* host TSC: look around when it has passed */
 	u64 run_ticks; /* in vcpu_run(), guest and host */
+	u64 rest_until; /* host TSC: it is slowed down, see vm->speed */
 	struct code_cache code;
 	struct exit_count exits[EXIT_REASON_COUNT];
 	u64 injected;	     /* events given to the guest */

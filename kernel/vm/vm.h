@@ -95,6 +95,7 @@ struct vm {
 	unsigned index;
 	struct spinlock lock;
 	u32 life; /* enum vm_life, atomic */
+	u32 speed; /* atomic: percent of the time it may have; 0: all */
 	u32 status;
 	char reason[160];
 

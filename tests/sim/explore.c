@@ -170,14 +170,12 @@ static void settle_in(struct point *point)
 	MOVE(point->source.sender.codec.cache);
 	MOVE(point->source.sender.codec.lz4_state);
 	MOVE(point->source.sender.codec.encoded);
-	MOVE(point->source.link.scratch);
 	MOVE(point->source.saved);
 	MOVE(point->target.receiver_memory);
 	MOVE(point->target.receiver.hashes);
 	MOVE(point->target.receiver.touched);
 	MOVE(point->target.receiver.stale);
 	MOVE(point->target.receiver.scratch);
-	MOVE(point->target.link.scratch);
 	MOVE(point->target.saved);
 #undef MOVE
 }

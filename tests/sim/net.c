@@ -182,7 +182,7 @@ u64 net_next(const struct net *net)
 	return net->count == 0 ? UINT64_MAX : net->heap[0].at;
 }
 
-const u8 *net_take(struct net *net, unsigned *to, unsigned *size)
+u8 *net_take(struct net *net, unsigned *to, unsigned *size)
 {
 	struct net_frame frame = pop(net);
 

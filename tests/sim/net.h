@@ -54,7 +54,7 @@ void net_send(struct net *net, u64 now, unsigned from, const u8 *frame,
 /* When the next frame arrives, UINT64_MAX: none is under way. */
 u64 net_next(const struct net *net);
 /* Takes it; its bytes are valid until the next call. */
-const u8 *net_take(struct net *net, unsigned *to, unsigned *size);
+u8 *net_take(struct net *net, unsigned *to, unsigned *size);
 
 /* A pcap file of all that is sent, for wireshark and tools/wire-check. */
 void net_capture(struct net *net, const char *path);

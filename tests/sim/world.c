@@ -254,7 +254,7 @@ static void happen(struct world *world)
 static void arrive(struct world *world)
 {
 	unsigned to, size;
-	const u8 *frame = net_take(&world->net, &to, &size);
+	u8 *frame = net_take(&world->net, &to, &size);
 
 	if (to == 0 && world->source_up)
 		source_input(&world->source, world->now, frame, size);

@@ -1,0 +1,187 @@
+/* The VMs that arrive: what the target's state machine asks of this host. */
+#include "cpu/time.h"
+#include "lib/log.h"
+#include "drivers/netdev_driver.h"
+#include "lib/printf.h"
+#include "lib/string.h"
+#include "migration/channel.h"
+#include "migration/parts.h"
+#include "mm/heap.h"
+#include "mm/pages.h"
+#include "vm/move.h"
+
+#define STATE_ROOM KIB(256)
+
+struct incoming *incoming[1 + INCOMING_KEPT];
+
+/* --- what the target asks for */
+
+static unsigned describe(void *context, const char *vm, u64 pages)
+{
+	struct incoming *in = context;
+	err_t err = vm_arrive(vm, pages * PAGE_SIZE, &in->vm);
+
+	copy_string(in->vm_name, sizeof(in->vm_name), vm);
+	in->began = now_ns();
+	snprintf(in->peer, sizeof(in->peer), MAC_FORMAT,
+		 MAC_WORDS(in->target->link.peer));
+	if (!err)
+		return MIG_OK;
+	return err == E_NOMEM	? MIG_MEMORY
+	       : err == E_EXISTS ? MIG_EXISTS
+				 : MIG_HOST;
+}
+
+static u64 have(void *context, const struct requirement *requirement)
+{
+	return needs_have(requirement);
+}
+
+static unsigned load(void *context, const u8 *state, size_t size)
+{
+	struct incoming *in = context;
+	u64 start = now_ns();
+	err_t err = vm_restore(in->vm, state, size, in->why, sizeof(in->why));
+
+	in->restore_ns = now_ns() - start;
+	return err ? MIG_HOST : MIG_OK;
+}
+
+static void run(void *context)
+{
+	struct incoming *in = context;
+	u64 start = now_ns();
+	err_t err = vm_run(in->vm);
+
+	in->run_ns = now_ns() - start;
+	if (err)
+		log_error("%s: does not run: %s", in->vm_name, err_text(err));
+}
+
+static void discard(void *context)
+{
+	struct incoming *in = context;
+
+	vm_discard(in->vm);
+	in->vm = NULL;
+}
+
+static u8 *page(void *context, u64 index)
+{
+	const struct incoming *in = context;
+
+	return guest_page_to_write(&in->vm->memory, index);
+}
+
+static const struct target_ops ops = {
+	.describe = describe,
+	.have = have,
+	.load = load,
+	.run = run,
+	.discard = discard,
+	.page = page,
+	.random = migration_random,
+};
+
+/* --- who listens */
+
+static void free_one(struct incoming *in)
+{
+	if (!in)
+		return;
+	kfree(in->memory);
+	kfree(in->target);
+	kfree(in);
+}
+
+static struct incoming *make_one(void)
+{
+	const struct migration_options *options = migration_defaults();
+	struct incoming *in = kzalloc(sizeof(*in));
+
+	if (!in)
+		return NULL;
+	in->config.pages_max = page_stats().total / PAGE_SIZE;
+	in->config.state_room = STATE_ROOM;
+	in->config.credit = (u16)channel_credit();
+	migration_link(&in->config.link, options->security, options->codecs);
+	in->target = kzalloc(sizeof(*in->target));
+	in->memory = kmalloc(target_memory(&in->config));
+	if (!in->target || !in->memory) {
+		free_one(in);
+		return NULL;
+	}
+	in->seen = TARGET_LISTENING;
+	target_init(in->target, &in->config, &ops, in, in->memory);
+	return in;
+}
+
+/* What has ended makes room for a new one, and is kept for questions. */
+err_t incoming_listen(void)
+{
+	struct incoming *in = make_one();
+
+	if (!in)
+		return E_NOMEM;
+	free_one(incoming[INCOMING_KEPT]);
+	memmove(&incoming[1], &incoming[0],
+		INCOMING_KEPT * sizeof(incoming[0]));
+	incoming[0] = in;
+	return E_OK;
+}
+
+/*
+ * An offer is for the target that knows the migration, else for the one that
+ * listens; all else says by its session whom it means.
+ */
+bool incoming_is_for(const struct incoming *in, const u8 *frame, u32 size)
+{
+	const struct target *target = in->target;
+	struct wire_header header;
+	struct hello hello;
+
+	if (!link_is_hello(frame, size))
+		return target->link.up &&
+		       wire_header_parse(frame, size, &header,
+					 target->link.tag_size) &&
+		       header.session == target->link.session &&
+		       !memcmp(frame + 6, target->link.peer, 6);
+	if (size < WIRE_BODY + HELLO_SIZE)
+		return false;
+	hello_parse(frame + WIRE_BODY, &hello);
+	if (hello.type != HELLO_SEEK && hello.type != HELLO_OFFER)
+		return false;
+	for (unsigned i = 0; i < ARRAY_LEN(incoming); i++)
+		if (incoming[i] &&
+		    incoming[i]->target->state != TARGET_LISTENING &&
+		    !memcmp(incoming[i]->target->migration, hello.migration,
+			    sizeof(hello.migration)))
+			return incoming[i] == in;
+	return in == incoming[0];
+}
+
+/* --- looking after them */
+
+static void look(struct incoming *in)
+{
+	enum target_state state = in->target->state;
+
+	if (state == in->seen)
+		return;
+	if (state == TARGET_RECEIVING && in->seen < TARGET_RECEIVING)
+		tell_incoming(in, "arriving");
+	else if (state == TARGET_RUNNING)
+		tell_incoming(in, "arrived");
+	else if (state == TARGET_DISCARDED && in->vm_name[0])
+		tell_incoming(in, "discarded");
+	in->seen = state;
+}
+
+void incoming_look(void)
+{
+	if (!incoming[0])
+		return;
+	look(incoming[0]);
+	if (target_ended(incoming[0]->target) && incoming_listen())
+		return; /* no memory now: the next look tries again */
+}
