@@ -148,6 +148,18 @@ u64 link_wake(const struct link *link)
 	return mig_min(wake, link->heard + link->config->timers.dead);
 }
 
+/*
+ * A peer that was busy says nothing of the link: what is shorter is believed at
+ * once, what is longer bit by bit.
+ */
+static void time_round_trip(struct link *link, u64 took)
+{
+	if (link->round_trip == 0 || took < link->round_trip)
+		link->round_trip = took;
+	else
+		link->round_trip = (7 * link->round_trip + took) / 8;
+}
+
 static void acknowledge(struct link *link, u64 now, u32 acknowledged)
 {
 	u32 advance = acknowledged - link->tx_acked;
@@ -155,11 +167,7 @@ static void acknowledge(struct link *link, u64 now, u32 acknowledged)
 	if (advance == 0 || advance > link->tx_last - link->tx_acked)
 		return;
 	if (link->timed != 0 && acknowledged - link->timed < RECORD_WINDOW) {
-		link->round_trip =
-			link->round_trip == 0
-				? now - link->sent_at
-				: (7 * link->round_trip + now - link->sent_at) /
-					  8;
+		time_round_trip(link, now - link->sent_at);
 		link->timed = 0;
 	}
 	link->tx_acked = acknowledged;

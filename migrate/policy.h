@@ -25,7 +25,8 @@ struct round_stats {
 	u64 remaining;	/* pages to be sent next */
 	u64 dirty_rate; /* pages per second during the round */
 	u64 bandwidth;	/* bytes per second */
-	u64 predicted;	/* downtime if the guest stopped now */
+	u64 predicted;	/* downtime if the guest stopped now, */
+	u64 least;	/* and if nothing remained */
 	unsigned throttle;
 };
 

@@ -68,6 +68,7 @@ static void play_round(const struct predict_input *input,
 	round->dirty_rate = per_second(round->remaining, round->duration);
 	round->predicted = predict_downtime(
 		&input->path, round->remaining * input->page_bytes);
+	round->least = predict_downtime(&input->path, 0);
 }
 
 static void finish(const struct predict_input *input,

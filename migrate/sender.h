@@ -12,7 +12,7 @@
 #include "migrate/hash.h"
 #include "migrate/link.h"
 
-#define FLYING_COUNTERS 4096
+#define FLYING_COUNTERS 32768
 
 /* A part of a frame: raw bytes of a page, or whole pages. */
 struct part {

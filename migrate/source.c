@@ -359,7 +359,8 @@ static void check_time(struct source *source, u64 now)
 	if (source->stopped && source->state < SOURCE_IN_DOUBT &&
 	    now - source->stopped_at >= source->config->link.timers.stopped_max)
 		fall_back(source, now);
-	if (source->state == SOURCE_COPYING && sender_sent_all(&source->sender))
+	if (source->state == SOURCE_COPYING &&
+	    sender_sent_all(&source->sender) && now >= source->round_until)
 		source_round_next(source, now);
 }
 
@@ -406,6 +407,8 @@ u64 source_wake(const struct source *source, u64 now)
 	if (source->link.up)
 		wake = mig_min(wake, link_wake(&source->link));
 	wake = mig_min(wake, source_dry_wake(source));
+	if (source->state == SOURCE_COPYING && now < source->round_until)
+		wake = mig_min(wake, source->round_until);
 	if (pages_may_go(source))
 		wake = mig_min(wake, sender_wake(&source->sender, &source->link,
 						 source->heard.credit, now));

@@ -1,12 +1,18 @@
 /* The source's rounds: what they cost, and what the policy makes of it. */
 #include "migrate/source.h"
 
+#define EMPTY_ROUND	   1000 /* microseconds */
+#define LATENCY_FRAMES	   4  /* in a round trip, at least */
+#define SIGNIFICANT_FRAMES 16 /* that make a round tell the bandwidth */
+
 static void round_start(struct source *source, u64 now)
 {
 	const struct sender_counts *counts = &source->sender.counts;
 	u8 data[RECORD_ROUND_SIZE];
 
 	source->round_at = now;
+	source->round_until =
+		now + (source->sender.todo_left == 0 ? EMPTY_ROUND : 0);
 	source->round_pages = counts->pages;
 	source->round_bytes = counts->bytes;
 	source->round_again = counts->parts_again;
@@ -30,6 +36,26 @@ static u64 per_second(u64 amount, u64 duration)
 	return amount * 1000000 / mig_max(duration, 1);
 }
 
+/*
+ * What the last pages will get. A round of few pages says more about latency
+ * than about the link, so it does not count; and a frame each quarter of a
+ * round trip is the least of what a link that answers can do.
+ */
+static u64 expected_bandwidth(struct source *source)
+{
+	const struct round_stats *round = &source->round;
+	const struct link *link = &source->link;
+	u64 least = per_second((u64)LATENCY_FRAMES * link->frame_size,
+			       link->round_trip);
+
+	if (round->bytes >= SIGNIFICANT_FRAMES * (u64)link->frame_size ||
+	    round->bandwidth > source->bandwidth)
+		source->bandwidth = round->bandwidth;
+	least = mig_max(least, source->bandwidth);
+	return source->config->rate == 0 ? least
+					 : mig_min(least, source->config->rate);
+}
+
 /* Fills source->round with what the round that ends now was. */
 static void measure(struct source *source, u64 now, u64 dirtied)
 {
@@ -51,9 +77,10 @@ static void measure(struct source *source, u64 now, u64 dirtied)
 	round->dirty_rate = per_second(dirtied, round->duration);
 	round->bandwidth = per_second(round->bytes, round->duration);
 	page_cost = round->bytes / mig_max(round->pages, 1);
-	path.bandwidth = path.link = round->bandwidth;
+	path.bandwidth = path.link = expected_bandwidth(source);
 	round->predicted =
 		predict_downtime(&path, round->remaining * page_cost);
+	round->least = predict_downtime(&path, 0);
 }
 
 static void record_round(struct source *source)

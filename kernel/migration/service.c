@@ -155,6 +155,16 @@ static bool work(void)
 	return more;
 }
 
+/* As long as frames fly, guests on this CPU have short turns too. */
+static void share_cpu(void)
+{
+	bool busy = outgoing_busy() ||
+		    (incoming[0] &&
+		     incoming[0]->target->state != TARGET_LISTENING);
+
+	sched_set_turn(busy ? SHARE_NS : 0);
+}
+
 bool migration_poll(void)
 {
 	u64 start = now_ns();
@@ -162,6 +172,7 @@ bool migration_poll(void)
 
 	if (!channel_nic() || (!outgoing.source && !incoming[0]))
 		return false;
+	share_cpu();
 	prepare_cpu();
 	do
 		more = work() | (netdev_poll_all() != 0);

@@ -241,7 +241,7 @@ err_t config_parse(const char *text, size_t size, struct config *out,
 	copy_string(out->name, sizeof(out->name), "godwit");
 	out->log = LOG_INFO;
 	out->migration.options = (struct migration_options){
-		.downtime = 5, .rounds = 30, .security = WIRE_ENCRYPT};
+		.downtime = 50, .rounds = 30, .security = WIRE_ENCRYPT};
 	migration_codecs("all", 3, &out->migration.options.codecs);
 	for (size_t at = skip_mark(text, size); at < size; at++) {
 		struct slice line = {text + at, 0};

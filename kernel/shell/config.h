@@ -39,7 +39,7 @@
  *	listen = auto			# or no, yes: VMs may come
  *	security = encrypt		# or authenticate, none
  *	policy = downtime		# or classic, fixed, stop-and-copy
- *	downtime = 5			# ms that the policy aims at
+ *	downtime = 50		# ms that the policy aims at
  *	rounds = 30
  *	dirty = best			# or wp, dbit, pml
  *	codecs = all			# or none, or like word,lz4

@@ -143,6 +143,13 @@ static bool give_turn(struct runner *runner, struct vcpu *vcpu, u64 until,
 	return true;
 }
 
+static u64 turn_ns = TURN_NS;
+
+void sched_set_turn(u64 ns)
+{
+	turn_ns = ns ? ns : TURN_NS;
+}
+
 /* Other work on this CPU limits how long one guest may keep it. */
 static u64 turn_end(const struct runner *runner, u64 now)
 {
@@ -153,7 +160,7 @@ static u64 turn_end(const struct runner *runner, u64 now)
 			busy = 2;
 		busy += runner->slot[i] && may_run(runner->slot[i]);
 	}
-	return now + ns_to_tsc(busy > 1 ? TURN_NS : LONGEST_NS);
+	return now + ns_to_tsc(busy > 1 ? turn_ns : LONGEST_NS);
 }
 
 bool sched_turn(u64 wanted)

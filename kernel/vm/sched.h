@@ -48,6 +48,9 @@ void sched_settle(struct vcpu *vcpu);
 /* The guest that runs on this CPU, if any, ends its turn at once. */
 void sched_yield(void);
 
+/* How long a guest keeps a CPU that others want, from now on; 0: as always. */
+void sched_set_turn(u64 ns);
+
 /* Takes whatever guest's registers out of this CPU. */
 void sched_unload(void);
 
