@@ -6,7 +6,6 @@
 #define SECOND 1000000u
 /* The last page's and record's, PREPARE's and COMMIT's, docs/wire.md. */
 #define HANDOVER_TRIPS 3
-#define HANDOVER_DELAY 1000 /* of the last acknowledgement */
 
 u64 predict_time(u64 bytes, u64 bandwidth)
 {
@@ -23,8 +22,7 @@ u64 predict_downtime(const struct predict_path *path, u64 bytes)
 		   predict_time(path->state_bytes, path->link);
 
 	return mig_max(both, window * path->round_trip) +
-	       HANDOVER_TRIPS * path->round_trip +
-	       (bytes != 0 ? HANDOVER_DELAY : 0);
+	       HANDOVER_TRIPS * path->round_trip;
 }
 
 /* Pages written in so long: between two points, or on as it was at the last. */

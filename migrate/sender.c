@@ -391,6 +391,46 @@ static size_t probe(struct sender *sender, struct link *link, u64 now,
 	return link_seal(link, now, WIRE_PAGES, frame, 0);
 }
 
+static struct flight *next_flight(struct sender *sender)
+{
+	struct flight *flight =
+		&sender->flight[(sender->flight_first + sender->flight_count) %
+				WINDOW_SPAN];
+
+	flight->count = 0;
+	return flight;
+}
+
+static void fly(struct sender *sender, struct flight *flight,
+		const struct link *link, u64 now)
+{
+	flight->number = link->tx_number[WIRE_PAGES];
+	flight->sent_at = now;
+	flight->resolved = false;
+	if (sender->unresolved++ == 0)
+		sender->progress_at = now;
+	sender->flight_count++;
+}
+
+/* The last frame has gone out and somebody waits: an empty one is answered at
+ * once. */
+static size_t ask_ack(struct sender *sender, struct link *link, u64 now,
+		      u8 *frame)
+{
+	struct flight *flight;
+
+	if (!sender->hurry || sender->asked || sender->unresolved == 0 ||
+	    !window_open(sender, link, WINDOW_SPAN))
+		return 0;
+	flight = next_flight(sender);
+	sender->asked = true;
+	link_seal(link, now, WIRE_PAGES, frame, 0);
+	fly(sender, flight, link, now);
+	sender->counts.frames++;
+	sender->counts.bytes += WIRE_FRAME_SHORT;
+	return WIRE_FRAME_SHORT;
+}
+
 size_t sender_output(struct sender *sender, struct link *link, u64 now,
 		     unsigned credit, u8 *frame)
 {
@@ -401,28 +441,22 @@ size_t sender_output(struct sender *sender, struct link *link, u64 now,
 	if (probe_due(sender, link, now))
 		return probe(sender, link, now, frame);
 	if (sender_sent_all(sender))
-		return 0;
+		return ask_ack(sender, link, now, frame);
 	earn(sender, link, now);
 	if (!window_open(sender, link, credit) ||
 	    (sender->rate != 0 && sender->allowance < link->frame_size)) {
 		codec_pressed(&sender->codec);
 		return 0;
 	}
-	flight = &sender->flight[(sender->flight_first + sender->flight_count) %
-				 WINDOW_SPAN];
-	flight->count = 0;
+	flight = next_flight(sender);
 	filling.flight = flight;
 	filling.room = link->frame_size - WIRE_BODY - link->tag_size;
 	fill(sender, &filling);
 	if (flight->count == 0)
 		return 0;
 	size = link_seal(link, now, WIRE_PAGES, frame, (u16)filling.used);
-	flight->number = link->tx_number[WIRE_PAGES];
-	flight->sent_at = now;
-	flight->resolved = false;
-	if (sender->unresolved++ == 0)
-		sender->progress_at = now;
-	sender->flight_count++;
+	fly(sender, flight, link, now);
+	sender->asked = false;
 	sender->allowance -= mig_min(sender->allowance, size);
 	sender->counts.frames++;
 	sender->counts.bytes += size;

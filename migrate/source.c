@@ -41,6 +41,7 @@ void source_begin(struct source *source, u64 now)
 
 static void run_on(struct source *source, u64 now)
 {
+	source->sender.hurry = false;
 	if (!source->stopped)
 		return;
 	source->ops->resume(source->context);
