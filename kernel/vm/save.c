@@ -155,7 +155,8 @@ static void save_input(struct stream_writer *w, const struct vm *vm)
 {
 	const struct vm_console *con = &vm->console;
 
-	memset(&input, 0, sizeof(input));
+	memset(input.typed, 0, sizeof(input.typed));
+	input.count = 0;
 	for (u32 at = con->in_tail; at != con->in_head; at++)
 		input.typed[input.count++] = con->in[at % VM_CONSOLE_SIZE];
 	stream_save(w, &input_description, 0, &input);

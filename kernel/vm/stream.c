@@ -48,6 +48,8 @@ static unsigned used_elements(const struct device_field *f, const void *device)
 	const u8 *at = (const u8 *)device + f->offset;
 	unsigned n = f->count * f->size;
 
+	while (n >= 64 && is_zero(at + n - 64, 64))
+		n -= 64;
 	while (n && !at[n - 1])
 		n--;
 	return (n + f->size - 1) / f->size;
@@ -180,7 +182,7 @@ static err_t load_field(struct stream_reader *r, const struct place *p,
 	memset(to + n, 0, (size_t)f->count * f->size - n);
 	if (!get(r, to, n))
 		return wrong(r, p, "is cut off");
-	if (used_elements(f, device) != head.sent)
+	if (n && is_zero(to + n - f->size, f->size))
 		return wrong(r, p, "zeroes at its end");
 	return check_values(r, p, device);
 }
