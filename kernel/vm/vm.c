@@ -20,10 +20,10 @@ struct engine_caps engine_caps;
 const char *life_name(enum vm_life life)
 {
 	static const char *const names[] = {
-		[VM_OFF] = "off",	  [VM_RUNNING] = "running",
-		[VM_PAUSED] = "paused",	  [VM_ENDED] = "ended",
-		[VM_CRASHED] = "crashed", [VM_RESTARTING] = "restarting",
-		[VM_MOVING] = "moving",	  [VM_MOVED] = "moved",
+		[VM_OFF] = "off",	    [VM_RUNNING] = "running",
+		[VM_PAUSED] = "paused",	    [VM_ENDED] = "ended",
+		[VM_CRASHED] = "crashed",   [VM_RESTARTING] = "restarting",
+		[VM_MOVING] = "moving",	    [VM_MOVED] = "moved",
 		[VM_ARRIVING] = "arriving",
 	};
 
