@@ -110,7 +110,7 @@ def test_linux_goes_on(shell) -> None:
         shell.expect(f"{vm}| linux: a shell", 120)
     linux, peer = Guest(shell, "linux"), Guest(shell, "peer")
     linux("nc -l -p 5000 </dev/null | md5sum >/tmp/got &")
-    peer("(for i in $(seq 1 1200); do echo line $i; usleep 20000; done | "
+    peer("(for i in $(seq 1 600); do echo line $i; sleep 0.03; done | "
          "tee /tmp/sent | nc 10.0.0.2 5000) &")
     linux(WATCH)
     complaints = linux("", COMPLAINTS)
