@@ -94,7 +94,8 @@ struct vm {
 	struct vm_config configured; /* by this host, whatever came since */
 	unsigned index;
 	struct spinlock lock;
-	u32 life; /* enum vm_life, atomic */
+	u32 life;   /* enum vm_life, atomic */
+	u32 missed; /* atomic: the life that it came to as it was halted */
 	u32 status;
 	char reason[160];
 

@@ -253,6 +253,16 @@ TEST(too_little_room)
 	finish();
 }
 
+/* As vm_run() does it. */
+static void go_on(void)
+{
+	to->tsc_base = fake_tsc;
+	to->ns_base = to->frozen_ns;
+	for (unsigned i = 0; i < to->vcpus; i++)
+		to->vcpu[i]->tsc_offset = to->vcpu[i]->state.tsc - fake_tsc;
+	machine->go_on(to);
+}
+
 /* Clocks go on from where they stood, at whatever the host's TSC stands. */
 TEST(clocks_go_on)
 {
@@ -262,11 +272,7 @@ TEST(clocks_go_on)
 	ns = machine_ns(from);
 	CHECK_EQ(restore(used), E_OK);
 	fake_tsc = 1000; /* a host that was just switched on */
-	to->tsc_base = fake_tsc;
-	to->ns_base = to->frozen_ns;
-	for (unsigned i = 0; i < VCPUS; i++)
-		to->vcpu[i]->tsc_offset = to->vcpu[i]->state.tsc - fake_tsc;
-	machine->go_on(to);
+	go_on();
 	CHECK_EQ(machine_ns(to), ns);
 	CHECK_EQ(vcpu_tsc(to->vcpu[0]), to->vcpu[0]->state.tsc);
 	left = to->vcpu[0]->lapic->expires - fake_tsc;
@@ -275,7 +281,61 @@ TEST(clocks_go_on)
 	finish();
 }
 
+/* What the guest makes of its kvmclock page at its TSC. */
+static u64 guest_ns(const struct vm *vm, u64 at, u64 tsc)
+{
+	struct {
+		u32 version, pad;
+		u64 tsc, ns;
+		u32 multiplier;
+		int8_t shift;
+		u8 flags[3];
+	} page;
+	u64 ticks;
+
+	CHECK_EQ(guest_read(&vm->memory, at, &page, sizeof(page)), E_OK);
+	CHECK(tsc >= page.tsc);
+	ticks = tsc - page.tsc;
+	ticks = page.shift < 0 ? ticks >> -page.shift : ticks << page.shift;
+	return page.ns +
+	       (u64)((unsigned __int128)ticks * page.multiplier >> 32);
+}
+
+/* A host whose TSC runs faster: no step, and the true rate from then on. */
+TEST(kvmclock_goes_on_at_another_rate)
+{
+	const u64 page = 0x1000;
+	u64 before, tsc;
+
+	start();
+	from->config.cpu_model = MODEL_BASELINE;
+	CHECK_EQ(machine->wrmsr(from->vcpu[0], KVM_SYSTEM_TIME_NEW, page | 1),
+		 E_OK);
+	fake_tsc += 13000000007;
+	freeze(from);
+	before = guest_ns(from, page, from->vcpu[0]->state.tsc);
+	used = vm_save(from, state, sizeof(state));
+	tsc_khz = 3100000;
+	CHECK_EQ(restore(used), E_OK);
+	go_on();
+	tsc = to->vcpu[0]->state.tsc;
+	CHECK_EQ(vcpu_tsc(to->vcpu[0]), tsc);
+	CHECK_EQ(guest_ns(to, page, tsc), before);
+	CHECK_EQ((guest_ns(to, page, tsc + 3100000000) - before + 5) / 10,
+		 NS_PER_S / 10);
+	finish();
+}
+
 /* --- refused */
+
+TEST(another_rate_without_kvmclock)
+{
+	start();
+	tsc_khz = 3100000;
+	refused("clock 0: the TSC runs at 2600000 kHz there, 3100000 here, "
+		"and cpu-model = host has timers that go by it");
+	finish();
+}
 
 TEST(cut_off_anywhere)
 {
@@ -397,12 +457,8 @@ TEST(another_cpu_model)
 /* What the guest and time do to the devices that came of it. */
 static void use(u64 *seed)
 {
-	to->tsc_base = fake_tsc;
-	to->ns_base = to->frozen_ns;
-	for (unsigned i = 0; i < to->vcpus; i++)
-		to->vcpu[i]->tsc_offset = to->vcpu[i]->state.tsc - fake_tsc;
 	to->life = VM_RUNNING;
-	machine->go_on(to);
+	go_on();
 	for (unsigned i = 0; i < to->vcpus; i++) {
 		int vector = machine->irq_pending(to->vcpu[i]);
 
