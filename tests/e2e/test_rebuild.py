@@ -109,12 +109,12 @@ def test_linux_goes_on(shell) -> None:
         shell(f"vm start {vm}")
         shell.expect(f"{vm}| linux: a shell", 120)
     linux, peer = Guest(shell, "linux"), Guest(shell, "peer")
-    linux("nc -l -p 5000 </dev/null | md5sum >/tmp/got &")
+    linux("sleep 999 | nc -l -p 5000 | md5sum >/tmp/got &")
     peer("(for i in $(seq 1 600); do echo line $i; sleep 0.03; done | "
          "tee /tmp/sent | nc 10.0.0.2 5000) &")
     linux(WATCH)
     complaints = linux("", COMPLAINTS)
-    assert linux("", "$(jobs | grep -c nc)") == "1", "it is connected"
+    assert linux("", "$(pidof nc | wc -w)") == "1", "it is connected"
     up, began, still = linux.clock(), time.monotonic(), 0.0
     for i in range(REBUILDS):
         said = rebuild(shell, "peer" if i % 4 == 3 else "linux")
@@ -126,6 +126,6 @@ def test_linux_goes_on(shell) -> None:
     assert real - still - 1 < passed < real + 0.5, (real, still, passed)
     assert linux(END, FOUND, 120) == "1 0"
     sent = peer("wait;", "$(md5sum </tmp/sent | cut -c1-32)")
-    got = linux("wait;", "$(cut -c1-32 /tmp/got)")
+    got = linux("while [ ! -s /tmp/got ]; do sleep 1; done;", "$(cut -c1-32 /tmp/got)")
     assert sent == got != ""
     assert linux("", COMPLAINTS) == complaints
