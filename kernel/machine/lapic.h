@@ -53,8 +53,8 @@ struct lapic {
 	u32 initial;	  /* count */
 	u32 divide;	  /* configuration */
 	u64 tsc_deadline; /* guest TSC, 0: none */
-	u64 expires; /* the timer's next interrupt, in host TSC; ~0: none */
-	u64 clock;   /* the latest host TSC this APIC has seen */
+	u64 expires;	/* the timer's next interrupt, in host TSC; ~0: none */
+	u64 clock;	/* the latest host TSC this APIC has seen */
 	u64 expires_ns; /* of a frozen VM: by its own clock */
 };
 

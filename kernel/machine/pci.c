@@ -75,8 +75,8 @@ static bool check(const void *device, const struct vm *vm, char *why,
 	return true;
 }
 
-const struct device_description pci_description = {
-	"pci", 1, ARRAY_LEN(fields), fields, check};
+const struct device_description pci_description = {"pci", 1, ARRAY_LEN(fields),
+						   fields, check};
 
 static u32 mask_of(unsigned size)
 {

@@ -88,7 +88,7 @@ struct pci_device {
 	u32 bar_size[PCI_BARS];
 	u32 writable[64]; /* the bits of config that the guest may write */
 
-	u32 built[64];	  /* config as it was put into its slot */
+	u32 built[64]; /* config as it was put into its slot */
 
 	/* The state: */
 	u32 config[64];

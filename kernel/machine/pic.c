@@ -19,22 +19,23 @@
 /* Lines that cannot be level triggered: timer, keyboard, cascade; RTC, FPU. */
 static const u8 level_possible[2] = {0xf8, 0xde};
 
-#define CHIP(which, member, most)                                        \
+#define CHIP(which, member, most)                                              \
 	DEVICE_FIELD_AS(#which "." #member, struct pic, chip[which].member, 1, \
 			most)
-#define CHIP_FIELDS(which)                                                  \
-	CHIP(which, irr, 0), CHIP(which, isr, 0), CHIP(which, imr, 0),      \
-		CHIP(which, lines, 0), CHIP(which, levels, 0),              \
-		CHIP(which, base, 0xf8), CHIP(which, lowest, 7),            \
-		CHIP(which, init, 4), CHIP(which, wants_icw4, 1),           \
-		CHIP(which, alone, 1), CHIP(which, auto_eoi, 1),            \
+#define CHIP_FIELDS(which)                                                 \
+	CHIP(which, irr, 0), CHIP(which, isr, 0), CHIP(which, imr, 0),     \
+		CHIP(which, lines, 0), CHIP(which, levels, 0),             \
+		CHIP(which, base, 0xf8), CHIP(which, lowest, 7),           \
+		CHIP(which, init, 4), CHIP(which, wants_icw4, 1),          \
+		CHIP(which, alone, 1), CHIP(which, auto_eoi, 1),           \
 		CHIP(which, auto_rotate, 1), CHIP(which, fully_nested, 1), \
-		CHIP(which, special_mask, 1), CHIP(which, read_isr, 1),     \
+		CHIP(which, special_mask, 1), CHIP(which, read_isr, 1),    \
 		CHIP(which, poll, 1)
 
 static const struct device_field fields[] = {CHIP_FIELDS(0), CHIP_FIELDS(1)};
 
-const struct device_description pic_description = {"pic", 1, ARRAY_LEN(fields), fields, NULL};
+const struct device_description pic_description = {"pic", 1, ARRAY_LEN(fields),
+						   fields, NULL};
 
 /* --- priorities: the line after the lowest is the highest */
 

@@ -25,17 +25,16 @@
 #define GATE_OUT     0x20
 #define REFRESH_NS   15085
 
-#define CHANNEL(n, member, most)                                           \
+#define CHANNEL(n, member, most) \
 	DEVICE_FIELD_AS(#n "." #member, struct pit, channel[n].member, 1, most)
-#define CHANNEL_FIELDS(n)                                                   \
-	CHANNEL(n, started, 0), CHANNEL(n, fired, 0),                      \
-		CHANNEL(n, count, 0x10000), CHANNEL(n, latched, 0),        \
-		CHANNEL(n, latch, 2), CHANNEL(n, status, 0),               \
-		CHANNEL(n, status_latched, 1), CHANNEL(n, mode, 5),        \
-		CHANNEL(n, access, 3), CHANNEL(n, bcd, 1),                 \
-		CHANNEL(n, low, 0), CHANNEL(n, half_written, 1),           \
-		CHANNEL(n, half_read, 1), CHANNEL(n, gate, 1),             \
-		CHANNEL(n, loaded, 1)
+#define CHANNEL_FIELDS(n)                                                      \
+	CHANNEL(n, started, 0), CHANNEL(n, fired, 0),                          \
+		CHANNEL(n, count, 0x10000), CHANNEL(n, latched, 0),            \
+		CHANNEL(n, latch, 2), CHANNEL(n, status, 0),                   \
+		CHANNEL(n, status_latched, 1), CHANNEL(n, mode, 5),            \
+		CHANNEL(n, access, 3), CHANNEL(n, bcd, 1), CHANNEL(n, low, 0), \
+		CHANNEL(n, half_written, 1), CHANNEL(n, half_read, 1),         \
+		CHANNEL(n, gate, 1), CHANNEL(n, loaded, 1)
 
 static const struct device_field fields[] = {
 	CHANNEL_FIELDS(0), CHANNEL_FIELDS(1), CHANNEL_FIELDS(2),
@@ -56,8 +55,8 @@ static bool check(const void *device, const struct vm *vm, char *why,
 	return true;
 }
 
-const struct device_description pit_description = {
-	"pit", 1, ARRAY_LEN(fields), fields, check};
+const struct device_description pit_description = {"pit", 1, ARRAY_LEN(fields),
+						   fields, check};
 
 /* --- the clock: whole seconds apart, so that nothing overflows */
 

@@ -25,7 +25,8 @@ static const struct device_field fields[] = {
 			 SCI_EN | BM_RLD | SLEEP_TYPE_BITS),
 };
 
-const struct device_description pm_description = {"pm", 1, ARRAY_LEN(fields), fields, NULL};
+const struct device_description pm_description = {"pm", 1, ARRAY_LEN(fields),
+						  fields, NULL};
 
 static void update_sci(struct vm *vm)
 {

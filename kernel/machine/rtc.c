@@ -56,7 +56,8 @@ static const struct device_field fields[] = {
 	DEVICE_FIELD(struct rtc, memory, RTC_BYTES, 1),
 };
 
-const struct device_description rtc_description = {"rtc", 1, ARRAY_LEN(fields), fields, NULL};
+const struct device_description rtc_description = {"rtc", 1, ARRAY_LEN(fields),
+						   fields, NULL};
 
 /* --- numbers as register B wants them */
 

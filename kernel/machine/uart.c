@@ -79,8 +79,8 @@ static const struct device_field fields[] = {
 	DEVICE_FIELD_MAX(struct uart, rx_count, 1, 1, UART_FIFO),
 };
 
-const struct device_description uart_description = {"uart", 1,
-						    ARRAY_LEN(fields), fields, NULL};
+const struct device_description uart_description = {
+	"uart", 1, ARRAY_LEN(fields), fields, NULL};
 
 /* --- receiving */
 

@@ -13,7 +13,7 @@ struct vm;
 struct device_field {
 	const char *name;
 	u16 offset;
-	u16 count; /* 1, or elements of an array */
+	u16 count;  /* 1, or elements of an array */
 	u8 size;    /* of one element: 1, 2, 4, 8 */
 	u8 version; /* of the description that brought the field */
 	u64 max;    /* of each element; 0: all that fits */

@@ -163,6 +163,11 @@ void model_init(void)
 		fill_model(&models[i], &model_rules[i]);
 }
 
+const struct model *model_of(enum cpu_model which)
+{
+	return &models[which];
+}
+
 unsigned model_rows(const struct model *model)
 {
 	return model->rules->rows;

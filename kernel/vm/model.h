@@ -43,6 +43,9 @@ void model_init(void);
 /* What this host's processor says of a leaf; zeroes for one beyond its last. */
 struct cpuid_result model_host_leaf(u32 leaf, u32 subleaf);
 
+/* As this host would show it. */
+const struct model *model_of(enum cpu_model which);
+
 /* Rows of the model's table, and which leaf one is. */
 unsigned model_rows(const struct model *model);
 u32 model_leaf(const struct model *model, unsigned row);

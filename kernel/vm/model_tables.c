@@ -119,9 +119,7 @@ static const struct leaf_rule baseline_rows[] = {
 	{1,
 	 0,
 	 {0, 0, BASE1_ECX, BASE1_EDX},
-	 {FAMILY_6, LINE_64,
-	  BIT(21) /* x2APIC */ | BIT(24) /* TSC deadline */ |
-		  BIT(31) /* hypervisor */,
+	 {FAMILY_6, LINE_64, BIT(21) /* x2APIC */ | BIT(31) /* hypervisor */,
 	  BIT(9)}},
 	{6, 0, {0, 0, 0, 0}, {BIT(2) /* APIC timer always runs */, 0, 0, 0}},
 	{7, 0, {0, BASE7_EBX, 0, 0}, {0, 0, 0, 0}},

@@ -91,8 +91,7 @@ err_t vm_run(struct vm *vm)
 	vm->tsc_base = rdtsc();
 	vm->ns_base = vm->frozen_ns;
 	for (unsigned i = 0; i < vm->vcpus; i++)
-		vm->vcpu[i]->tsc_offset =
-			vm->vcpu[i]->state.tsc - vm->tsc_base;
+		vm->vcpu[i]->tsc_offset = vm->vcpu[i]->state.tsc - vm->tsc_base;
 	machine->go_on(vm);
 	(void)vm_let_run(vm, VM_ARRIVING);
 	vm_notice(vm, "arrived");

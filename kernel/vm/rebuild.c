@@ -25,8 +25,8 @@ static err_t compare(struct vm *vm, const u8 *state, size_t size, u8 *again,
 		return E_OK;
 	while (at < MIN(n, size) && state[at] == again[at])
 		at++;
-	snprintf(why, why_size, "saved again it differs at byte %lu of %lu",
-		 at, size);
+	snprintf(why, why_size, "saved again it differs at byte %u of %u",
+		 (unsigned)at, (unsigned)size);
 	return E_FORMAT;
 }
 
@@ -43,7 +43,8 @@ static err_t rebuild(struct vm *vm, u8 *buffer, size_t room,
 	report->save_ns = lap(&mark);
 	if (!report->bytes) {
 		vm_thaw(vm);
-		snprintf(why, why_size, "its state is larger than %lu", room);
+		snprintf(why, why_size, "its state is larger than %u",
+			 (unsigned)room);
 		return E_RANGE;
 	}
 	vm_take_apart(vm);

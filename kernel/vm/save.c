@@ -120,6 +120,14 @@ static void save_clock(struct stream_writer *w, const struct vm *vm)
 /* A hundred years are enough, and leave room for deadlines to be added. */
 #define CLOCK_MAX (NS_PER_S * 100 * 366 * 86400)
 
+/* By more than two measurements of the same one differ. */
+static bool rate_differs(u64 khz)
+{
+	u64 apart = khz > tsc_khz ? khz - tsc_khz : tsc_khz - khz;
+
+	return apart > tsc_khz / 100;
+}
+
 static err_t restore_clock(struct stream_reader *r, struct vm *vm)
 {
 	struct saved_clock clock = {0};
@@ -129,6 +137,12 @@ static err_t restore_clock(struct stream_reader *r, struct vm *vm)
 		return err;
 	if (clock.ns > CLOCK_MAX)
 		return stream_wrong(r, "clock 0: ns: %lu", clock.ns);
+	if (vm->config.cpu_model == MODEL_HOST && rate_differs(clock.tsc_khz))
+		return stream_wrong(r,
+				    "clock 0: the TSC runs at %lu kHz there, "
+				    "%lu here, and cpu-model = host has "
+				    "timers that go by it",
+				    clock.tsc_khz, tsc_khz);
 	vm->frozen_ns = clock.ns;
 	vm->tsc_rate_khz = clock.tsc_khz;
 	return E_OK;
@@ -155,7 +169,8 @@ static void save_input(struct stream_writer *w, const struct vm *vm)
 {
 	const struct vm_console *con = &vm->console;
 
-	memset(&input, 0, sizeof(input));
+	memset(input.typed, 0, sizeof(input.typed));
+	input.count = 0;
 	for (u32 at = con->in_tail; at != con->in_head; at++)
 		input.typed[input.count++] = con->in[at % VM_CONSOLE_SIZE];
 	stream_save(w, &input_description, 0, &input);

@@ -48,8 +48,9 @@ static err_t restore_model(struct stream_reader *r, struct vm *vm)
 	for (unsigned i = 0; i < ARRAY_LEN(ours.word); i++)
 		if (theirs.word[i] != ours.word[i])
 			return stream_wrong(
-				r, "cpu model 0: leaf 0x%x E%cX: 0x%x there, "
-				   "0x%x here",
+				r,
+				"cpu model 0: leaf 0x%x E%cX: 0x%x there, "
+				"0x%x here",
 				model_leaf(vm->model, i / 4), "ABCD"[i % 4],
 				theirs.word[i], ours.word[i]);
 	return E_OK;
@@ -130,12 +131,16 @@ static err_t check_xsave(struct stream_reader *r, const struct vcpu *vcpu)
 				    mxcsr);
 	memcpy(&parts, area + XSAVE_HEADER, sizeof(parts));
 	if (parts & ~here)
-		return stream_wrong(r, "vcpu %u: xsave: components %lx, this "
-				       "host has %lx", vcpu->id, parts, here);
+		return stream_wrong(r,
+				    "vcpu %u: xsave: components %lx, this "
+				    "host has %lx",
+				    vcpu->id, parts, here);
 	if (!is_zero(area + XSAVE_HEADER + 8, 64 - 8) ||
 	    !is_zero(area + XSAVE_AVX_END, XSAVE_AREA - XSAVE_AVX_END))
-		return stream_wrong(r, "vcpu %u: xsave: not in the standard "
-				       "format", vcpu->id);
+		return stream_wrong(r,
+				    "vcpu %u: xsave: not in the standard "
+				    "format",
+				    vcpu->id);
 	return E_OK;
 }
 

@@ -48,6 +48,8 @@ static unsigned used_elements(const struct device_field *f, const void *device)
 	const u8 *at = (const u8 *)device + f->offset;
 	unsigned n = f->count * f->size;
 
+	while (n >= 64 && is_zero(at + n - 64, 64))
+		n -= 64;
 	while (n && !at[n - 1])
 		n--;
 	return (n + f->size - 1) / f->size;
@@ -122,8 +124,8 @@ err_t stream_close(struct stream_reader *r)
 {
 	if (r->used == r->size)
 		return E_OK;
-	return stream_wrong(r, "%lu bytes after the last record",
-			    r->size - r->used);
+	return stream_wrong(r, "%u bytes after the last record",
+			    (unsigned)(r->size - r->used));
 }
 
 /* Where in the stream an error is: record, and field. */
@@ -147,9 +149,11 @@ static err_t check_values(struct stream_reader *r, const struct place *p,
 		u64 value = device_field_get(p->f, device, i);
 
 		if (value > p->f->max)
-			return stream_wrong(r, "%s %u: %s: %lu is more than "
-					       "%lu", p->d->name, p->id,
-					    p->f->name, value, p->f->max);
+			return stream_wrong(r,
+					    "%s %u: %s: %lu is more than "
+					    "%lu",
+					    p->d->name, p->id, p->f->name,
+					    value, p->f->max);
 	}
 	return E_OK;
 }
@@ -168,10 +172,11 @@ static err_t load_field(struct stream_reader *r, const struct place *p,
 		return stream_wrong(r, "%s %u: %s: field %u in its place",
 				    p->d->name, p->id, f->name, head.number);
 	if (head.size != f->size || head.count != f->count)
-		return stream_wrong(r, "%s %u: %s: %u elements of %u bytes, "
-				       "not %u of %u", p->d->name, p->id,
-				    f->name, head.count, head.size, f->count,
-				    f->size);
+		return stream_wrong(r,
+				    "%s %u: %s: %u elements of %u bytes, "
+				    "not %u of %u",
+				    p->d->name, p->id, f->name, head.count,
+				    head.size, f->count, f->size);
 	if (head.sent > f->count)
 		return stream_wrong(r, "%s %u: %s: %u elements of %u",
 				    p->d->name, p->id, f->name, head.sent,
@@ -180,7 +185,7 @@ static err_t load_field(struct stream_reader *r, const struct place *p,
 	memset(to + n, 0, (size_t)f->count * f->size - n);
 	if (!get(r, to, n))
 		return wrong(r, p, "is cut off");
-	if (used_elements(f, device) != head.sent)
+	if (n && is_zero(to + n - f->size, f->size))
 		return wrong(r, p, "zeroes at its end");
 	return check_values(r, p, device);
 }
@@ -232,9 +237,11 @@ err_t stream_load(struct stream_reader *r, const struct device_description *d,
 		fields++;
 	}
 	if (fields != head.fields || r->used != end)
-		return stream_wrong(r, "%s %u: %u fields in %u bytes: this "
-				       "host knows %u", d->name, id,
-				    head.fields, head.size, fields);
+		return stream_wrong(r,
+				    "%s %u: %u fields in %u bytes: this "
+				    "host knows %u",
+				    d->name, id, head.fields, head.size,
+				    fields);
 	if (d->check && !d->check(device, vm, why, sizeof(why)))
 		return stream_wrong(r, "%s %u: %s", d->name, id, why);
 	return E_OK;

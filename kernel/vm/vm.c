@@ -20,10 +20,10 @@ struct engine_caps engine_caps;
 const char *life_name(enum vm_life life)
 {
 	static const char *const names[] = {
-		[VM_OFF] = "off",	  [VM_RUNNING] = "running",
-		[VM_PAUSED] = "paused",	  [VM_ENDED] = "ended",
-		[VM_CRASHED] = "crashed", [VM_RESTARTING] = "restarting",
-		[VM_MOVING] = "moving",	  [VM_MOVED] = "moved",
+		[VM_OFF] = "off",	    [VM_RUNNING] = "running",
+		[VM_PAUSED] = "paused",	    [VM_ENDED] = "ended",
+		[VM_CRASHED] = "crashed",   [VM_RESTARTING] = "restarting",
+		[VM_MOVING] = "moving",	    [VM_MOVED] = "moved",
 		[VM_ARRIVING] = "arriving",
 	};
 
@@ -114,13 +114,40 @@ static bool change_life(struct vm *vm, u32 from, u32 to)
 					   __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE);
 }
 
+/*
+ * It came to its end while it was being halted, which a vCPU's own CPU cannot
+ * know: the guest has done what ends it and would not do it again.
+ */
+static bool end_was_missed(struct vm *vm, u32 life)
+{
+	u32 missed = __atomic_exchange_n(&vm->missed, 0, __ATOMIC_ACQ_REL);
+
+	if (!missed)
+		return false;
+	(void)change_life(vm, life, VM_RUNNING);
+	if (missed == VM_ENDED)
+		vm_end(vm, vm->status);
+	else if (missed == VM_CRASHED)
+		vm_crash(vm, "%s", vm->reason);
+	else
+		vm_reset(vm);
+	return true;
+}
+
+static void miss(struct vm *vm, u32 end)
+{
+	if (vm_stands_still(vm))
+		__atomic_store_n(&vm->missed, end, __ATOMIC_RELEASE);
+}
+
 bool vm_halt(struct vm *vm, u32 life)
 {
+	__atomic_store_n(&vm->missed, 0, __ATOMIC_RELEASE);
 	if (!change_life(vm, VM_RUNNING, life))
 		return false;
 	for (unsigned i = 0; i < vm->vcpus; i++)
 		sched_settle(vm->vcpu[i]);
-	return true;
+	return !end_was_missed(vm, life);
 }
 
 bool vm_let_run(struct vm *vm, u32 from)
@@ -177,8 +204,10 @@ static void request_stop(struct vm *vm)
 void vm_end(struct vm *vm, u32 status)
 {
 	vm->status = status;
-	if (!change_life(vm, VM_RUNNING, VM_ENDED))
+	if (!change_life(vm, VM_RUNNING, VM_ENDED)) {
+		miss(vm, VM_ENDED);
 		return;
+	}
 	vm_console_end(vm);
 	log_info("%s: ended with status %u", vm->config.name, status);
 	vm_notice(vm, "ended");
@@ -198,8 +227,10 @@ void vm_reset(struct vm *vm)
 		vm_end(vm, STATUS_RESET);
 		return;
 	}
-	if (!change_life(vm, VM_RUNNING, VM_RESTARTING))
+	if (!change_life(vm, VM_RUNNING, VM_RESTARTING)) {
+		miss(vm, VM_RESTARTING);
 		return;
+	}
 	request_stop(vm);
 	vm_request_service(vm);
 }
@@ -230,8 +261,12 @@ void vm_crash(struct vm *vm, const char *fmt, ...)
 	va_start(args, fmt);
 	vsnprintf(reason, sizeof(reason), fmt, args);
 	va_end(args);
-	if (!change_life(vm, VM_RUNNING, VM_CRASHED))
+	if (!change_life(vm, VM_RUNNING, VM_CRASHED)) {
+		if (vm_stands_still(vm))
+			copy_string(vm->reason, sizeof(vm->reason), reason);
+		miss(vm, VM_CRASHED);
 		return;
+	}
 	copy_string(vm->reason, sizeof(vm->reason), reason);
 	vm_console_end(vm);
 	log_error("%s: crashed: %s", vm->config.name, reason);

@@ -94,8 +94,9 @@ struct vm {
 	struct vm_config configured; /* by this host, whatever came since */
 	unsigned index;
 	struct spinlock lock;
-	u32 life; /* enum vm_life, atomic */
-	u32 speed; /* atomic: percent of the time it may have; 0: all */
+	u32 life;   /* enum vm_life, atomic */
+	u32 missed; /* atomic: the life that it came to as it was halted */
+	u32 speed;  /* atomic: percent of the time it may have; 0: all */
 	u32 status;
 	char reason[160];
 

@@ -31,7 +31,7 @@ BASELINE = set("""
     aes apic arat avx clflush cmov cpuid cx16 cx8 de f16c fpu fsgsbase fxsr
     hypervisor lahf_lm lm mca mce mmx msr mtrr nopl nx pae pat pclmulqdq pge pni
     popcnt pse pse36 pti rdrand rdtscp sep smep sse sse2 sse4_1 sse4_2 ssse3
-    syscall tsc tsc_deadline_timer tsc_known_freq x2apic xsave
+    syscall tsc tsc_known_freq x2apic xsave
     xsaveopt""".split())
 
 
