@@ -17,7 +17,9 @@ struct command {
 	const char *name; /* one word, or two: "vm start" */
 	const char *arguments;
 	const char *help;
-	bool needs_vm; /* the argument names one, resolved before the call */
+	/* The first argument names one; it is resolved before the call, which
+	 * gets the second. */
+	bool needs_vm;
 	void (*run)(struct answer *a, struct vm *vm, const char *argument);
 };
 

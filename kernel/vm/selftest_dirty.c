@@ -12,12 +12,12 @@
 #include "vm/sched.h"
 #include "vm/selftest_rig.h"
 
-#define MEMORY MIB(16)
+#define MEMORY MIB(8)
 #define PAGES  (MEMORY >> PAGE_SHIFT)
 #define WORDS  BITMAP_WORDS(PAGES)
-#define REGION MIB(8) /* of guest memory that is written, from here on */
+#define REGION MIB(4) /* of guest memory that is written, from here on */
 #define HOT    6      /* 2^6 pages of it, again and again */
-#define WIDE   11     /* all of it */
+#define WIDE   10     /* all of it */
 
 /*
  * again:	imul	eax, eax, 1664525
@@ -99,12 +99,12 @@ static const char *host_stores(struct rig *rig)
 	memset(expected, 0, sizeof(expected));
 	(void)guest_write(mem, REGION + 5, "x", 1);
 	(void)guest_write(mem, REGION + MIB(1) - 1, "yz", 2);
-	(void)guest_fill(mem, MIB(4), 1, 2 * PAGE_SIZE);
+	(void)guest_fill(mem, MIB(2), 1, 2 * PAGE_SIZE);
 	bitmap_set(expected, REGION >> PAGE_SHIFT);
 	bitmap_set(expected, (REGION + MIB(1) - 1) >> PAGE_SHIFT);
 	bitmap_set(expected, (REGION + MIB(1)) >> PAGE_SHIFT);
-	bitmap_set(expected, MIB(4) >> PAGE_SHIFT);
-	bitmap_set(expected, (MIB(4) >> PAGE_SHIFT) + 1);
+	bitmap_set(expected, MIB(2) >> PAGE_SHIFT);
+	bitmap_set(expected, (MIB(2) >> PAGE_SHIFT) + 1);
 	return compare(rig, "host");
 }
 
@@ -216,7 +216,7 @@ static const char *shadow(struct rig *rig, enum dirty_way way, u8 *copy)
 		dirty_off(rig->vm);
 		if (dirty_on(rig->vm, way))
 			return "cannot be turned on";
-		follow(rig, copy, 20);
+		follow(rig, copy, 8);
 	}
 	each_vcpu(rig, stop);
 	harvest(rig, copy);
