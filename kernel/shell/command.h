@@ -13,7 +13,10 @@
 
 struct vm;
 
-/* The argument: a word; a VM's name, resolved before the call; all the rest. */
+/*
+ * The argument: a word; a VM's name, resolved before the call, which gets what
+ * follows it; all the rest.
+ */
 enum command_takes { TAKES_WORD, TAKES_VM, TAKES_LINE };
 
 struct command {

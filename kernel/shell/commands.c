@@ -113,8 +113,9 @@ static void explain(struct answer *a, char *const word[], unsigned n)
 	answer_error(a, E_NOTFOUND, "%s (`help` lists them)", text);
 }
 
+/* Of a command that needs a VM the argument is what follows its name. */
 static void call(struct answer *a, const struct command *c,
-		 const char *argument)
+		 const char *argument, const char *second)
 {
 	struct vm *vm = NULL;
 
@@ -131,8 +132,14 @@ static void call(struct answer *a, const struct command *c,
 				     c->name, argument);
 			return;
 		}
+		argument = second;
 	}
 	c->run(a, vm, argument);
+}
+
+static unsigned most_words(const struct command *c)
+{
+	return strchr(c->arguments, ' ') ? 2 : 1;
 }
 
 void command_run(struct answer *a, char *line)
@@ -156,12 +163,13 @@ void command_run(struct answer *a, char *line)
 			answer_error(a, E_INVALID,
 				     "%s: takes nothing more, not \"%s\"",
 				     c->name, word[used]);
-		else if (n > used + 1)
+		else if (n > used + most_words(c))
 			answer_error(a, E_INVALID,
 				     "%s: one word too many: \"%s\"", c->name,
-				     word[used + 1]);
+				     word[used + most_words(c)]);
 		else
-			call(a, c, n > used ? word[used] : NULL);
+			call(a, c, n > used ? word[used] : NULL,
+			     n > used + 1 ? word[used + 1] : NULL);
 		return;
 	}
 	explain(a, word, n);

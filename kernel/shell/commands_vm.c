@@ -1,6 +1,10 @@
 /* Commands about virtual machines. */
+#include "lib/bitmap.h"
+#include "lib/string.h"
+#include "mm/heap.h"
 #include "shell/command.h"
 #include "shell/shell.h"
+#include "vm/dirty.h"
 #include "vm/rebuild.h"
 #include "vm/vm.h"
 
@@ -161,6 +165,86 @@ static void run_exits(struct answer *a, struct vm *vm, const char *argument)
 	answer_end(a);
 }
 
+static void show_dirty(struct answer *a, const struct vm *vm, u64 pages)
+{
+	struct dirty_stats s;
+
+	dirty_get_stats(vm, &s);
+	answer_line(a, "{}: {}, {} pages written since the last time");
+	answer_text(a, "vm", vm->config.name);
+	answer_text(a, "way", dirty_names[dirty_way(vm)]);
+	answer_number(a, "pages", pages);
+	answer_line(a, "  on in {}, off in {}; {} harvests found {} pages");
+	answer_time(a, "on_ns", s.on_ns);
+	answer_time(a, "off_ns", s.off_ns);
+	answer_number(a, "harvests", s.harvests);
+	answer_number(a, "found", s.pages);
+	answer_line(a, "  in {}, the longest {}; tables held for {} at most");
+	answer_time(a, "harvest_ns", s.harvest_ns);
+	answer_time(a, "longest_ns", s.longest_ns);
+	answer_time(a, "held_ns", s.held_ns);
+	answer_line(a, "  {} faults, {} full logs, {} splits, {} merges");
+	answer_number(a, "faults", s.faults);
+	answer_number(a, "drains", s.drains);
+	answer_number(a, "splits", s.splits);
+	answer_number(a, "merges", s.merges);
+}
+
+static enum dirty_way way_named(const char *name)
+{
+	enum dirty_way way = DIRTY_OFF;
+
+	while (way < DIRTY_WAYS && strcmp(name, dirty_names[way]))
+		way++;
+	return way;
+}
+
+/* VMs whose pages we follow; a migration's are not ours to harvest. */
+static u64 followed;
+
+static u64 harvest_pages(struct vm *vm)
+{
+	u64 *bitmap = kzalloc(BITMAP_WORDS(vm->memory.size >> PAGE_SHIFT) *
+			      sizeof(u64));
+	u64 pages = bitmap ? dirty_harvest(vm, bitmap) : 0;
+
+	kfree(bitmap);
+	return pages;
+}
+
+static err_t follow(struct vm *vm, enum dirty_way way)
+{
+	err_t err = E_OK;
+
+	if (way == DIRTY_WAYS)
+		return E_INVALID;
+	if (way != DIRTY_OFF)
+		err = dirty_on(vm, way);
+	else if (bitmap_test(&followed, vm->index))
+		dirty_off(vm);
+	if (!err && way != DIRTY_OFF)
+		bitmap_set(&followed, vm->index);
+	return err;
+}
+
+static void run_dirty(struct answer *a, struct vm *vm, const char *argument)
+{
+	u64 pages = 0;
+	err_t err = E_OK;
+
+	if (dirty_way(vm) == DIRTY_OFF)
+		bitmap_clear(&followed, vm->index);
+	if (argument)
+		err = follow(vm, way_named(argument));
+	else if (bitmap_test(&followed, vm->index))
+		pages = harvest_pages(vm);
+	if (err)
+		answer_error(a, err, "vm dirty: %s: %s: %s", vm->config.name,
+			     argument, err_text(err));
+	else
+		show_dirty(a, vm, pages);
+}
+
 const struct command vm_commands[] = {
 	{"vm list", "", "all VMs and how they are", TAKES_WORD, run_list},
 	{"vm start", "NAME", "start it from its files", TAKES_VM, run_start},
@@ -171,6 +255,9 @@ const struct command vm_commands[] = {
 	 run_rebuild},
 	{"vm console", "NAME", "its console; Ctrl-] comes back", TAKES_VM,
 	 run_console},
+	{"vm dirty", "NAME [WAY]",
+	 "pages written; off, wp, dbit, pml: how that is seen", TAKES_VM,
+	 run_dirty},
 	{"exits", "[NAME]", "exits by reason, average cycles", TAKES_WORD,
 	 run_exits},
 	{NULL},
