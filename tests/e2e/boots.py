@@ -23,6 +23,7 @@ class Boot:
     source: str = "fw-cfg"  # where QEMU has the files: fw-cfg, virtio, ide
     interactive: bool = False
     control: bool = False  # with the line for programs
+    guest_line: bool = False  # with one for a guest's console, COM3
     memory: int = 1024
     timeout: int = 240  # of a busy machine
 
@@ -137,6 +138,22 @@ def flooded(name: str, platform: str, cpus: int, most: int) -> Boot:
 FLOODED = [flooded("svm-flooded", "svm", 1, 1 << 20),
            flooded("svm-2-flooded", "svm", 2, 1 << 20),
            flooded("vmx-flooded", "vmx", 1, 1024)]
+
+OWN_LINE = Boot("svm-own-line", "svm", config("", """
+[vm echo]
+kernel = guests/echo.elf
+memory = 16M
+console-line = com3
+[vm flood]
+kernel = guests/echo.elf
+memory = 16M
+cmdline = lines=256 rude
+autostart = no
+[vm clock]
+kernel = guests/clock.elf
+cmdline = ticks=100000 ms=200
+memory = 16M
+"""), interactive=True, control=True, guest_line=True)
 
 
 # (attack, how it may end).
