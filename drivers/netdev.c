@@ -9,7 +9,8 @@
 #include "mm/pages.h"
 
 #define POLL_BUDGET   256
-#define HEAVY_FRAMES  4 /* in HEAVY_NS */
+#define HEAVY_FRAMES  4	    /* in HEAVY_NS */
+#define HEAVY_BYTES   16384 /* the same, of frames that are few and large */
 #define HEAVY_NS      100000
 #define CLOCK_NS      1000000 /* of a device without an interrupt, when quiet */
 #define RX_MEMORY     MIB(8)  /* for one device, unless buffers are asked for */
@@ -356,17 +357,27 @@ unsigned netdev_poll_all(void)
 	return frames;
 }
 
-bool netdev_rest(struct netdev *dev, u64 *wait_ns)
+/* Looks at the traffic since the last look, if that was long enough ago. */
+static void weigh(struct netdev *dev)
 {
-	u64 frames = dev->stats.rx_frames + dev->stats.tx_frames;
+	const struct netdev_stats *s = &dev->stats;
+	u64 frames = s->rx_frames + s->tx_frames;
+	u64 bytes = s->rx_bytes + s->tx_bytes;
 	u64 now = now_ns(), span = now - dev->span_start;
 
-	if (span >= HEAVY_NS) {
-		dev->heavy = (frames - dev->span_frames) * HEAVY_NS >=
-			     span * HEAVY_FRAMES;
-		dev->span_start = now;
-		dev->span_frames = frames;
-	}
+	if (span < HEAVY_NS)
+		return;
+	dev->heavy =
+		(frames - dev->span_frames) * HEAVY_NS >= span * HEAVY_FRAMES ||
+		(bytes - dev->span_bytes) * HEAVY_NS >= span * HEAVY_BYTES;
+	dev->span_start = now;
+	dev->span_frames = frames;
+	dev->span_bytes = bytes;
+}
+
+bool netdev_rest(struct netdev *dev, u64 *wait_ns)
+{
+	weigh(dev);
 	*wait_ns = dev->heavy ? HEAVY_NS : dev->wakes ? ~0ULL : CLOCK_NS;
 	return dev->heavy || dev->ops->arm(dev);
 }

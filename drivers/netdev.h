@@ -83,7 +83,7 @@ struct netdev {
 	struct netdev_stats stats;
 	/* For netdev_rest(): traffic of the latest span of time. */
 	bool heavy;
-	u64 span_start, span_frames;
+	u64 span_start, span_frames, span_bytes;
 	struct net_copies *copies; /* of netdev_send_copy() */
 };
 

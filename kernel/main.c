@@ -28,6 +28,7 @@
 #include "net/uplink.h"
 #include "shell/config.h"
 #include "shell/control.h"
+#include "shell/guest_lines.h"
 #include "shell/shell.h"
 #include "vm/machine.h"
 #include "vm/model.h"
@@ -183,15 +184,51 @@ static void read_config(void)
 	log_set_level(config.log);
 }
 
+/* For cables that pass nothing but the NIC's own address. */
+static void take_nics_mac(struct vm_config *vm)
+{
+	for (unsigned i = 0; i < netdev_count; i++) {
+		if (netdevs[i]->role != NETDEV_LAN)
+			continue;
+		memcpy(vm->mac, netdevs[i]->mac, sizeof(vm->mac));
+		return;
+	}
+	log_warn("%s: mac: there is no NIC to take it from", vm->name);
+}
+
+/* The guest is heard at the host's console if its line cannot be had. */
+static void open_guest_line(struct vm *vm)
+{
+	unsigned com = vm->config.console_line;
+
+	if (!com)
+		return;
+	if (serial_port(com) == console.port)
+		log_error("%s: console-line: COM%u is the host's console",
+			  vm->config.name, com);
+	else if (guest_line_open(vm) != E_OK)
+		log_error("%s: console-line: no UART at COM%u", vm->config.name,
+			  com);
+	else
+		log_info("%s: console on COM%u", vm->config.name, com);
+}
+
 static void start_vms(void)
 {
 	for (unsigned i = 0; i < config.vms; i++) {
-		err_t err = vm_add(&config.vm[i]);
+		struct vm_config *vm = &config.vm[i];
+		err_t err;
 
-		if (err != E_OK)
-			log_error("%s: %s", config.vm[i].name, err_text(err));
-		else if (config.vm[i].autostart)
-			(void)vm_start(vm_find(config.vm[i].name));
+		if (vm->mac_of_nic)
+			take_nics_mac(vm);
+		err = vm_add(vm);
+		if (err != E_OK) {
+			log_error("%s: %s", vm->name, err_text(err));
+			continue;
+		}
+		open_guest_line(vm_find(vm->name));
+		if (vm->autostart)
+			(void)vm_start(vm_find(vm->name));
 	}
 }
 
@@ -232,7 +269,8 @@ static void report_first_entry(void)
 static u64 next_look(void)
 {
 	u64 wake = MIN(MIN(shell_wake(), control_wake()),
-		       MIN(vm_wake(), migration_wake()));
+		       MIN(MIN(guest_lines_wake(), vm_wake()),
+			   migration_wake()));
 	u64 wait;
 
 	if (!netdev_rest_all(&wait))
@@ -252,6 +290,7 @@ static u64 serve(void)
 	report_first_entry();
 	shell_poll();
 	control_poll();
+	busy |= guest_lines_poll();
 	busy |= vm_serve();
 	busy |= migration_poll();
 	switch_flush();
@@ -271,6 +310,15 @@ static void open_console(const struct boot_info *info)
 		console_init(&serial_console, &console);
 }
 
+static bool is_guest_line(unsigned com)
+{
+	for (unsigned i = 0; i < config.vms; i++) {
+		if (config.vm[i].console_line == com)
+			return true;
+	}
+	return false;
+}
+
 /* `json`: a line that is asked for must be there, COM2 may. */
 static void open_control(void)
 {
@@ -278,10 +326,13 @@ static void open_control(void)
 	unsigned com = asked ? config.json - JSON_COM1 + 1 : 2;
 	u16 port = serial_port(com);
 
-	if (config.json == JSON_NO || (!asked && port == console.port))
+	if (config.json == JSON_NO ||
+	    (!asked && (port == console.port || is_guest_line(com))))
 		return;
 	if (port == console.port)
 		log_error("json: COM%u is the console", com);
+	else if (is_guest_line(com))
+		log_error("json: COM%u is a guest's console", com);
 	else if (control_init(port, config.name))
 		log_info("json: on COM%u", com);
 	else if (asked)

@@ -3,16 +3,19 @@
     guest_linux.py cloud general
 
 Each flavour becomes out/linux/FLAVOUR-vmlinuz and out/linux/FLAVOUR-initrd. The
-kernel is the one that Debian's package holds, untouched; the initramfs is
-busybox, the virtio modules of that kernel, and what lies in tests/linux. The
-packages are fetched with apt-get (nothing is installed, no root is needed) and
-kept in out/linux/packages.
+kernel is the one that Debian's package holds, untouched, and unpacked once more
+as FLAVOUR-vmlinux, if Python's library can; the initramfs is busybox, the virtio
+modules of that kernel, and what lies in tests/linux. The packages are fetched
+with apt-get (nothing is installed, no root is needed) and kept in
+out/linux/packages.
 """
 
 import functools
 import gzip
 import io
+import lzma
 import re
+import struct
 import subprocess
 import sys
 import tarfile
@@ -86,6 +89,22 @@ def find(tar: tarfile.TarFile, pattern: str) -> dict:
         if match and member.isfile():
             found[match.group(1)] = member
     return found
+
+
+def unpacked(bzimage: bytes) -> bytes:
+    """The ELF kernel in a bzImage, b"" if Python cannot unpack it: the protected
+    mode part begins after the setup's sectors, the boot protocol's header says
+    where in it the payload is, and behind that stands its unpacked size
+    (Documentation/x86/boot.rst)."""
+    sectors = bzimage[0x1f1] or 4
+    offset, length = struct.unpack_from("<II", bzimage, 0x248)
+    start = 512 * (sectors + 1) + offset
+    payload = bzimage[start:start + length]
+    if payload.startswith(b"\xfd7zXZ\0"):
+        return lzma.LZMADecompressor().decompress(payload[:-4])
+    if payload.startswith(b"\x1f\x8b"):
+        return gzip.decompress(payload[:-4])
+    return b""
 
 
 def needs(module: bytes) -> list:
@@ -176,7 +195,11 @@ def make(flavour: str) -> None:
         program = tar.extractfile(find(tar, r"^./bin/(busybox)$")["busybox"]).read()
     with contents(kernel) as tar:
         image, = find(tar, r"/boot/(vmlinuz)-").values()
-        vmlinuz.write_bytes(tar.extractfile(image).read())
+        packed = tar.extractfile(image).read()
+        vmlinuz.write_bytes(packed)
+        plain = unpacked(packed)
+        if plain:
+            (OUT / f"{flavour}-vmlinux").write_bytes(plain)
         modules = in_order(tar)
     initrd.write_bytes(initramfs(program, modules))
     print(f"guest_linux: {flavour}: {kernel.name}, "

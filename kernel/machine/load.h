@@ -10,10 +10,7 @@
 #include "files.h"
 #include "lib/error.h"
 #include "lib/types.h"
-
-struct vm;
-struct vcpu_state;
-struct guest_memory;
+#include "vm/vm.h"
 
 /*
  * Guest RAM as PC software expects it: below the place of the extended BIOS
@@ -111,6 +108,10 @@ struct load_module {
 };
 err_t load_module(struct load *load, const char *text,
 		  struct load_module *module);
+
+/* All that the VM has, in order; their words are copied, too. */
+err_t load_modules(struct load *load, struct load_module module[VM_MODULES],
+		   char words[VM_MODULES][VM_TEXT_MAX]);
 
 /* 32-bit protected mode, flat, no paging, interrupts off. */
 void load_enter_protected(struct vcpu_state *state, u32 entry, u16 code,

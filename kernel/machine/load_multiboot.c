@@ -222,21 +222,18 @@ static void describe_memory(struct multiboot_block *b,
 	b->info.mmap_length = count * sizeof(*b->map);
 }
 
-static err_t load_modules(struct load *load, struct multiboot_block *b)
+static err_t place_modules(struct load *load, struct multiboot_block *b)
 {
-	const struct vm_config *config = &load->vm->config;
+	struct load_module module[VM_MODULES];
+	err_t err = load_modules(load, module, b->string);
 
-	for (unsigned i = 0; i < config->modules; i++) {
-		struct load_module module;
-		err_t err = load_module(load, config->module[i], &module);
-
-		if (err)
-			return err;
-		b->module[i].start = module.address;
-		b->module[i].end = module.address + module.size;
-		copy_string(b->string[i], VM_TEXT_MAX, module.words);
+	if (err)
+		return err;
+	b->info.mods_count = load->vm->config.modules;
+	for (unsigned i = 0; i < b->info.mods_count; i++) {
+		b->module[i].start = module[i].address;
+		b->module[i].end = module[i].address + module[i].size;
 	}
-	b->info.mods_count = config->modules;
 	return E_OK;
 }
 
@@ -259,7 +256,7 @@ static err_t load_block(struct load *load, u64 *base)
 		.gdt[GDT_DATA] = 0x00cf93000000ffff,
 		.loader_name = LOADER_NAME,
 	};
-	err_t err = load_modules(load, &b);
+	err_t err = place_modules(load, &b);
 
 	if (!err)
 		err = load_place(load, "the Multiboot information", sizeof(b),

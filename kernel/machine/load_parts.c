@@ -66,6 +66,20 @@ err_t load_module(struct load *load, const char *text,
 			   file.size);
 }
 
+err_t load_modules(struct load *load, struct load_module module[VM_MODULES],
+		   char words[VM_MODULES][VM_TEXT_MAX])
+{
+	const struct vm_config *config = &load->vm->config;
+	err_t err = E_OK;
+
+	for (unsigned i = 0; i < config->modules && !err; i++) {
+		err = load_module(load, config->module[i], &module[i]);
+		if (!err)
+			copy_string(words[i], VM_TEXT_MAX, module[i].words);
+	}
+	return err;
+}
+
 /* --- the machine at the kernel's first instruction */
 
 void load_enter_protected(struct vcpu_state *state, u32 entry, u16 code,

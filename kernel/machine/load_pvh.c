@@ -40,21 +40,18 @@ struct pvh_block {
 };
 #define AT(base, member) ((base) + offsetof(struct pvh_block, member))
 
-static err_t load_modules(struct load *load, struct pvh_block *b)
+static err_t place_modules(struct load *load, struct pvh_block *b)
 {
-	const struct vm_config *config = &load->vm->config;
+	struct load_module module[VM_MODULES];
+	err_t err = load_modules(load, module, b->words);
 
-	for (unsigned i = 0; i < config->modules; i++) {
-		struct load_module module;
-		err_t err = load_module(load, config->module[i], &module);
-
-		if (err)
-			return err;
-		b->module[i].address = module.address;
-		b->module[i].size = module.size;
-		copy_string(b->words[i], VM_TEXT_MAX, module.words);
+	if (err)
+		return err;
+	b->info.modules = load->vm->config.modules;
+	for (unsigned i = 0; i < b->info.modules; i++) {
+		b->module[i].address = module[i].address;
+		b->module[i].size = module[i].size;
 	}
-	b->info.modules = config->modules;
 	return E_OK;
 }
 
@@ -88,7 +85,7 @@ static err_t place_block(struct load *load, u64 *base)
 			 .version = 1,
 			 .rsdp = load->rsdp},
 	};
-	err_t err = load_modules(load, &b);
+	err_t err = place_modules(load, &b);
 
 	if (!err)
 		err = load_place(load, "PVH's start information", sizeof(b), 16,

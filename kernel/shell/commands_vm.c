@@ -113,6 +113,9 @@ static void run_console(struct answer *a, struct vm *vm, const char *argument)
 	if (a->json)
 		answer_error(a, E_UNSUPPORTED,
 			     "vm console: only at the host's own console");
+	else if (vm->console.own)
+		answer_error(a, E_STATE, "%s: its console is on COM%u",
+			     vm->config.name, vm->config.console_line);
 	else
 		shell_attach(vm);
 }

@@ -19,8 +19,10 @@
  *	cpu-model = host		# or baseline
  *	loader = auto			# or multiboot, flat
  *	console = uart			# or virtio: where typing goes
+ *	console-line = none		# or com1 to com4: its own
  *	net = no			# or yes: at the host's switch
  *	mac = 02:67:64:01:02:03		# left out: from host's and VM's name
+ *					# nic: the first NIC's
  *	mtu = 1500
  *	autostart = yes			# or no
  *	on-reset = restart		# or end

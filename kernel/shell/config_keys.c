@@ -168,6 +168,25 @@ static int hex_digit(char c)
 				      : -1;
 }
 
+/* What only one VM may have: `other` has it already. */
+static err_t taken(struct parser *p, const struct key *key, struct slice s,
+		   const struct vm_config *other)
+{
+	return config_fail(p, "%s: %.*s is [vm %s]'s", key->name, SHOWN(s),
+			   other->name);
+}
+
+static err_t take_nics_mac(struct parser *p, const struct key *key,
+			   struct slice s)
+{
+	for (const struct vm_config *vm = p->out->vm; vm < p->vm; vm++) {
+		if (vm->mac_of_nic)
+			return taken(p, key, s, vm);
+	}
+	p->vm->mac_of_nic = true;
+	return E_OK;
+}
+
 /* A device's own address: of no group, and not zero. */
 static err_t set_mac(struct parser *p, const struct key *key, struct slice s,
 		     void *field)
@@ -175,6 +194,8 @@ static err_t set_mac(struct parser *p, const struct key *key, struct slice s,
 	u8 mac[6], any = 0;
 	bool good = s.n == 17;
 
+	if (equals(s, "nic"))
+		return take_nics_mac(p, key, s);
 	for (unsigned i = 0; good && i < sizeof(mac); i++) {
 		int high = hex_digit(s.at[3 * i]);
 		int low = hex_digit(s.at[3 * i + 1]);
@@ -188,10 +209,21 @@ static err_t set_mac(struct parser *p, const struct key *key, struct slice s,
 		return config_fail(
 			p,
 			"%s: \"%.*s\" is not the address of a device "
-			"(expected like 02:67:64:01:02:03)",
+			"(expected like 02:67:64:01:02:03, or nic)",
 			key->name, SHOWN(s));
 	memcpy(field, mac, sizeof(mac));
 	return E_OK;
+}
+
+static err_t set_line(struct parser *p, const struct key *key, struct slice s,
+		      void *field)
+{
+	err_t err = set_word(p, key, s, field);
+
+	for (const struct vm_config *vm = p->out->vm; !err && vm < p->vm; vm++)
+		if (vm->console_line && vm->console_line == p->vm->console_line)
+			err = taken(p, key, s, vm);
+	return err;
 }
 
 static err_t set_module(struct parser *p, const struct key *key, struct slice s,
@@ -224,6 +256,8 @@ static err_t set_initrd(struct parser *p, const struct key *key, struct slice s,
 static const char *const log_words[] = {"debug", "info", "warn", "error", NULL};
 static const char *const idle_words[] = {"wait", "exit", NULL};
 static const char *const json_words[] = {"auto", "no",	 "com1", "com2",
+					 "com3", "com4", NULL};
+static const char *const line_words[] = {"none", "com1", "com2",
 					 "com3", "com4", NULL};
 static const char *const loader_words[] = {"auto",  "multiboot", "flat",
 					   "linux", "pvh",	 NULL};
@@ -277,6 +311,7 @@ static const struct key vm_keys[] = {
 	{"loader", set_word, VM(loader), .words = loader_words},
 	{"cpu-model", set_word, VM(cpu_model), .words = model_words},
 	{"console", set_word, VM(console), .words = console_words},
+	{"console-line", set_line, VM(console_line), .words = line_words},
 	{"net", set_flag, VM(net), .words = flag_words},
 	{"mac", set_mac, VM(mac)},
 	{"mtu", set_number, VM(mtu), .low = CONFIG_MTU_MIN,

@@ -1,6 +1,7 @@
 /*
- * What guests print: kept in a ring, and shown as fast as the host's console
- * takes it. When neither has room the guest waits: nothing is lost.
+ * What guests print: kept in a ring, and shown as fast as the host's console,
+ * or the line that is the guest's own, takes it. When neither has room the
+ * guest waits: nothing is lost.
  */
 #include "lib/console.h"
 #include "lib/printf.h"
@@ -63,7 +64,25 @@ static void show_lines(struct vm *vm)
 		flush_line(vm);
 }
 
-/* --- attached: byte for byte */
+/* --- attached, or on its own line: byte for byte */
+
+static bool is_raw(const struct vm *vm)
+{
+	return vm->console.own || vm_console_attached == vm;
+}
+
+static size_t raw_room(const struct vm_console *con)
+{
+	return con->own ? con->own->room(con->own_line) : console_room();
+}
+
+static void write_raw(struct vm_console *con, const char *bytes, size_t n)
+{
+	if (con->own)
+		con->own->write_raw(con->own_line, bytes, n);
+	else
+		console_write_raw(bytes, n);
+}
 
 static void show_raw(struct vm_console *con)
 {
@@ -71,22 +90,22 @@ static void show_raw(struct vm_console *con)
 		u64 at = con->shown % VM_CONSOLE_SIZE;
 		u64 n = MIN(unshown(con), VM_CONSOLE_SIZE - at);
 
-		n = MIN(n, console_room());
+		n = MIN(n, raw_room(con));
 		if (!n)
 			return;
-		console_write_raw(con->out + at, n);
+		write_raw(con, con->out + at, n);
 		con->shown += n;
 	}
 }
 
-/* The oldest byte, whether the host's console has room or must wait for it. */
+/* The oldest byte, whether there is room for it or it must wait. */
 static void push_one(struct vm *vm)
 {
 	struct vm_console *con = &vm->console;
 	char c = con->out[con->shown++ % VM_CONSOLE_SIZE];
 
-	if (vm_console_attached == vm)
-		console_write_raw(&c, 1);
+	if (is_raw(vm))
+		write_raw(con, &c, 1);
 	else
 		add_to_line(vm, c);
 }
@@ -94,7 +113,7 @@ static void push_one(struct vm *vm)
 /* With its lock. */
 static void show(struct vm *vm)
 {
-	if (vm_console_attached == vm)
+	if (is_raw(vm))
 		show_raw(&vm->console);
 	else
 		show_lines(vm);
@@ -214,9 +233,11 @@ static bool serve_one(struct vm *vm)
 	struct vm_console *con = &vm->console;
 	bool tell;
 
-	if (!unshown(con) && !con->wants_room)
+	if (!unshown(con) && !con->wants_room && !con->own)
 		return false;
 	spin_lock(&con->lock);
+	if (con->own)
+		con->own->poll(con->own_line);
 	show(vm);
 	tell = con->wants_room && room(con) >= VM_CONSOLE_SIZE / 2;
 	if (tell)
@@ -249,8 +270,21 @@ void vm_console_drain(void)
 			push_one(vms[i]);
 		if (con->line_used)
 			flush_line(vms[i]);
+		if (con->own)
+			con->own->drain(con->own_line);
 		spin_unlock(&con->lock);
 	}
+}
+
+void vm_console_own(struct vm *vm, const struct console_device *device,
+		    void *line)
+{
+	struct vm_console *con = &vm->console;
+
+	spin_lock(&con->lock);
+	con->own = device;
+	con->own_line = line;
+	spin_unlock(&con->lock);
 }
 
 void vm_console_begin(struct vm *vm)

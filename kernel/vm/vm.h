@@ -7,6 +7,7 @@
 #define VM_VM_H
 
 #include "cpu/time.h"
+#include "lib/console.h"
 #include "lib/error.h"
 #include "lib/spinlock.h"
 #include "lib/types.h"
@@ -46,8 +47,11 @@ struct vm_config {
 	enum loader_kind loader;
 	enum cpu_model cpu_model;
 	enum console_kind console;
+	unsigned console_line; /* of the host, COM1 to COM4; 0: its console */
+
 	bool net; /* a network card at the host's switch: */
 	u8 mac[6];
+	bool mac_of_nic; /* instead: the host's first NIC's */
 	unsigned mtu;
 	bool autostart;
 	bool populate; /* all memory at the start, in pages up to 1 GiB */
@@ -87,6 +91,8 @@ struct vm_console {
 	unsigned line_used;
 	char in[VM_CONSOLE_SIZE];
 	u32 in_head, in_tail;
+	const struct console_device *own; /* a line of its own, or NULL */
+	void *own_line;
 };
 
 struct vm {
@@ -235,6 +241,14 @@ void vm_console_detach(void);
 size_t vm_console_room(struct vm *vm);
 void vm_console_write(struct vm *vm, const char *bytes, size_t n);
 int vm_console_read(struct vm *vm); /* next typed byte, -1 none */
+
+/*
+ * From now on all that the guest writes goes to this line as it is, and nothing
+ * to the host's console. The line is used with the console's lock held; its
+ * bytes for the guest are the caller's to read. Before the first start.
+ */
+void vm_console_own(struct vm *vm, const struct console_device *device,
+		    void *line);
 
 bool vm_console_type(struct vm *vm, char byte); /* false: full */
 bool vm_console_full(struct vm *vm);

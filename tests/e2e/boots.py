@@ -23,6 +23,7 @@ class Boot:
     source: str = "fw-cfg"  # where QEMU has the files: fw-cfg, virtio, ide
     interactive: bool = False
     control: bool = False  # with the line for programs
+    guest_line: bool = False  # with one for a guest's console, COM3
     memory: int = 1024
     timeout: int = 240  # of a busy machine
 
@@ -138,6 +139,22 @@ FLOODED = [flooded("svm-flooded", "svm", 1, 1 << 20),
            flooded("svm-2-flooded", "svm", 2, 1 << 20),
            flooded("vmx-flooded", "vmx", 1, 1024)]
 
+OWN_LINE = Boot("svm-own-line", "svm", config("", """
+[vm echo]
+kernel = guests/echo.elf
+memory = 16M
+console-line = com3
+[vm flood]
+kernel = guests/echo.elf
+memory = 16M
+cmdline = lines=256 rude
+autostart = no
+[vm clock]
+kernel = guests/clock.elf
+cmdline = ticks=100000 ms=200
+memory = 16M
+"""), interactive=True, control=True, guest_line=True)
+
 
 # (attack, how it may end).
 ATTACKS = [(name, ends) for ends, names in HOSTILE.items()
@@ -185,9 +202,10 @@ STORMED = {
 
 
 # Linux from Debian's packages. What it does stands in tests/linux/init.
-def linux(name: str, flavour: str, words: str, keys: str = "") -> str:
+def linux(name: str, flavour: str, words: str, keys: str = "",
+          kernel: str = "vmlinuz") -> str:
     """A VM that runs its own tests, then ends."""
-    return (f"[vm {name}]\nkernel = linux/{flavour}-vmlinuz\n"
+    return (f"[vm {name}]\nkernel = linux/{flavour}-{kernel}\n"
             f"initrd = linux/{flavour}-initrd\nmemory = 256M\n{keys}\n"
             f"cmdline = console=ttyS0 quiet godwit.name={name} {words}\n")
 
@@ -198,13 +216,21 @@ def linux_boot(name: str, platform: str, cpus: int, *vms: str) -> Boot:
 
 
 ALL_TESTS = "godwit.run=check,load godwit.then=poweroff"
+
+
 # The CPU that is the same everywhere.
-BASELINE = linux("baseline", "cloud",
-                 "godwit.run=cpu,check,load godwit.then=poweroff",
-                 "cpu-model = baseline")
+def baseline(words: str = "") -> str:
+    return linux("baseline", "cloud", "godwit.run=cpu,check,load "
+                 f"godwit.then=poweroff{words}", "cpu-model = baseline")
+
+
+# Bochs takes minutes for what QEMU does in seconds: a quarter of the load there.
+LESS = " godwit.less=4"
+# Entered as PVH says, without unpacking itself first.
+PVH = linux("pvh", "general", ALL_TESTS + LESS, kernel="vmlinux")
 LINUX = [
-    linux_boot("vmx-linux", "vmx", 1, linux("cloud", "cloud", ALL_TESTS),
-               BASELINE),
+    linux_boot("vmx-linux", "vmx", 1, linux("cloud", "cloud", ALL_TESTS + LESS),
+               baseline(LESS)),
     linux_boot("svm-linux-1", "svm", 1, linux("cloud", "cloud", ALL_TESTS)),
     linux_boot("svm-linux-2", "svm", 2,
                linux("cloud", "cloud", ALL_TESTS + " godwit.cpus=2",
@@ -212,7 +238,8 @@ LINUX = [
                linux("again", "cloud", "godwit.then=reboot",
                      "on-reset = end")),
     linux_boot("svm-linux-general", "svm", 1,
-               linux("general", "general", ALL_TESTS), BASELINE),
+               linux("general", "general", ALL_TESTS), baseline(),
+               PVH),
 ]
 
 # VMs that are rebuilt from their own state while they run: test guests at the

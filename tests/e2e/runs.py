@@ -82,7 +82,8 @@ def spec(boot: Boot) -> Spec:
                 guest_linux.make(flavour)
     return Spec(boot.hardware, boot.config, cpus=boot.cpus, memory=boot.memory,
                 boot=boot.source, machine=boot.machine,
-                interactive=boot.interactive, control=boot.control)
+                interactive=boot.interactive, control=boot.control,
+                guest_line=boot.guest_line)
 
 
 def logs(folder: Path) -> list:

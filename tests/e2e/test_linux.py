@@ -90,3 +90,10 @@ def test_baseline(run, vm: str) -> None:
     assert "linux: cpu vendor_id: GodwitGodwit" in lines
     assert "linux: cpu address sizes: 39 bits physical, 48 bits virtual" \
         in lines
+
+
+@on("-vmlinux\n")
+def test_pvh_takes_the_unpacked_kernel(run, vm: str) -> None:
+    """That it runs, the tests above say; here, by which way it was entered."""
+    assert any(f"{vm}: linux/general-vmlinux: PVH, entry" in line
+               for line in run.host)

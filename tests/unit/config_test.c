@@ -149,6 +149,10 @@ TEST(network_cards)
 	CHECK(config.vm[0].net);
 	CHECK_MEM(config.vm[0].mac, "\x52\x54\x00\xab\xcd\xef", 6);
 	CHECK_EQ(config.vm[0].mtu, 9000);
+	CHECK(!config.vm[0].mac_of_nic);
+	good(VM_LINES "mac = nic");
+	CHECK(config.vm[0].mac_of_nic);
+	CHECK_EQ(config.vm[0].mac[0], 0x02); /* for want of a NIC */
 	/* Chosen by both names, wherever the host's stands. */
 	good("[vm a]\nkernel = k\n[vm b]\nkernel = k\n[host]\nname = h");
 	CHECK_EQ(config.vm[0].mac[0], 0x02);
@@ -179,12 +183,31 @@ TEST(bad_network_cards)
 		snprintf(text, sizeof(text), "[vm a]\nmac = %s", bad_macs[i]);
 		snprintf(want, sizeof(want),
 			 "godwit.conf:2: mac: \"%s\" is not the address of a "
-			 "device (expected like 02:67:64:01:02:03)",
+			 "device (expected like 02:67:64:01:02:03, or nic)",
 			 bad_macs[i]);
 		bad(text, want);
 	}
+	bad(VM_LINES "mac = nic\n[vm b]\nmac = nic",
+	    "godwit.conf:5: mac: nic is [vm a]'s");
 	bad("[vm a]\nmtu = 67",
 	    "godwit.conf:2: mtu: \"67\" is not a number from 68 to 65517");
+}
+
+TEST(console_lines)
+{
+	good(VM_LINES);
+	CHECK_EQ(config.vm[0].console_line, 0);
+	good(VM_LINES "console-line = com1\n[vm b]\nkernel = k\n"
+		      "console-line = com4");
+	CHECK_EQ(config.vm[0].console_line, 1);
+	CHECK_EQ(config.vm[1].console_line, 4);
+	good(VM_LINES "console-line = none\n[vm b]\nkernel = k\n"
+		      "console-line = none");
+	bad(VM_LINES "console-line = com5",
+	    "godwit.conf:3: console-line: \"com5\" is unknown (expected none, "
+	    "com1, com2, com3 or com4)");
+	bad(VM_LINES "console-line = com3\n[vm b]\nconsole-line = com3",
+	    "godwit.conf:5: console-line: com3 is [vm a]'s");
 }
 
 TEST(blanks_ends_of_line_and_comments)
@@ -359,12 +382,14 @@ TEST(bad_keys)
 	    "run, on-idle or json)");
 	bad("[vm a]\nram = 64M",
 	    "godwit.conf:2: ram: no such key in a VM (expected memory, cpus, "
-	    "kernel, initrd, module, cmdline, loader, cpu-model, console, net, "
-	    "mac, mtu, autostart, populate, on-reset or cpu)");
+	    "kernel, initrd, module, cmdline, loader, cpu-model, console, "
+	    "console-line, net, mac, mtu, autostart, populate, on-reset or "
+	    "cpu)");
 	bad("[vm a]\n = 64M",
 	    "godwit.conf:2: : no such key in a VM (expected memory, cpus, "
-	    "kernel, initrd, module, cmdline, loader, cpu-model, console, net, "
-	    "mac, mtu, autostart, populate, on-reset or cpu)");
+	    "kernel, initrd, module, cmdline, loader, cpu-model, console, "
+	    "console-line, net, mac, mtu, autostart, populate, on-reset or "
+	    "cpu)");
 	bad("[vm a]\nkernel", "godwit.conf:2: \"kernel\" is no setting "
 			      "(expected key = value)");
 	bad("memory = 64M", "godwit.conf:1: memory: before any section "

@@ -197,6 +197,77 @@ TEST(console_loses_nothing)
 	CHECK(number > 10000);
 }
 
+/* --- a line of its own */
+
+static char own[4 * VM_CONSOLE_SIZE];
+static size_t own_used, own_room, own_polls;
+
+static void own_write(void *its, const char *bytes, size_t n)
+{
+	CHECK(its == own);
+	CHECK(n <= own_room); /* else the host would wait */
+	memcpy(own + own_used, bytes, n);
+	own_used += n;
+	own_room -= n;
+}
+
+static size_t own_space(void *its)
+{
+	return own_room;
+}
+
+static void own_poll(void *its)
+{
+	own_polls++;
+}
+
+static const struct console_device own_device = {NULL, own_write, own_space,
+						 own_poll, own_poll};
+
+TEST(console_on_its_own_line)
+{
+	static const char text[] = "a\r\n\x1b[2J\xff, and no end";
+	size_t n = strlen(text);
+
+	start();
+	vm_console_own(&guest, &own_device, own);
+	own_room = 5;
+	write_text(text);
+	CHECK_EQ(own_used, 5);
+	own_room = 100;
+	vm_console_serve();
+	CHECK(own_polls > 0);
+	vm_console_end(&guest);
+	CHECK_EQ(own_used, n);
+	CHECK_MEM(own, text, n);
+	check_line(""); /* nothing of it at the host's console */
+}
+
+/* One whose line stands still leaves the others, and the host, alone. */
+TEST(console_on_its_own_line_without_room)
+{
+	static struct vm other = {.config.name = "other", .vcpus = 1};
+	size_t written = 0;
+
+	start();
+	vms[vm_count++] = &other;
+	vm_console_own(&guest, &own_device, own);
+	for (; vm_console_room(&guest); written++)
+		vm_console_write(&guest, &"0123456789"[written % 10], 1);
+	CHECK_EQ(written, VM_CONSOLE_SIZE);
+	vm_console_serve();
+	CHECK_EQ(told, 0);
+	vm_console_write(&other, "free\n", 5);
+	check_line("other| free\n");
+	while (own_used < written) {
+		own_room = 1000;
+		vm_console_serve();
+	}
+	CHECK_EQ(told, 1);
+	for (size_t i = 0; i < written; i++)
+		CHECK_EQ(own[i], '0' + i % 10);
+}
+
 TEST(console_input_is_bounded)
 {
 	start();

@@ -534,6 +534,26 @@ TEST(heavy_traffic_is_polled)
 	CHECK_EQ(wait, ~0ULL);
 }
 
+/* Frames that are few and large keep the device as busy as many small ones. */
+TEST(heavy_traffic_in_large_frames_is_polled)
+{
+	static u8 frame[9014];
+	struct netdev *net = start(NULL);
+	u64 wait;
+
+	deliver(frame, sizeof(frame));
+	deliver(frame, sizeof(frame));
+	net->ops->poll(net, 64);
+	fake_ns = 100000;
+	CHECK(netdev_rest(net, &wait));
+	CHECK_EQ(wait, 100000);
+	deliver(frame, sizeof(frame));
+	net->ops->poll(net, 64);
+	fake_ns += 100000;
+	CHECK(netdev_rest(net, &wait));
+	CHECK_EQ(wait, ~0ULL);
+}
+
 TEST(copies_are_independent)
 {
 	static u8 data[100], wire[200];

@@ -31,6 +31,7 @@ pci: enabled=1, chipset=i440fx{slots}
 {nic}log: {folder}/bochs.log
 com1: enabled=1, {console}
 com2: {control}
+com3: {guest_line}
 clock: sync={sync}, time0=1700000000
 panic: action=fatal
 error: action=report
@@ -57,8 +58,8 @@ def prepare(spec, folder: Path, ports: dict) -> list:
         slots=", slot1=e1000" if nic else "",
         ovmf=OVMF, vga=VGA_BIOS, folder=folder,
         console=lines.get("console", f"mode=file, dev={folder}/serial.log"),
-        control="enabled=1, " + lines["control"] if "control" in lines
-        else "enabled=0",
+        **{name: "enabled=1, " + lines[name] if name in lines
+           else "enabled=0" for name in ("control", "guest_line")},
         sync="slowdown" if spec.interactive else "none"))
     (folder / "commands").write_text("c\nquit\n")
     return ["bochs", "-q", "-f", str(folder / "bochsrc"),

@@ -36,6 +36,7 @@ class Spec:
     gdb: bool = False  # QEMU: wait for a debugger on port 1234
     interactive: bool = False  # the serial line is a socket, time is real
     control: bool = False  # a second line, for programs: lab/control.py
+    guest_line: bool = False  # one more, for a guest's console
     nics: list = field(default_factory=list)  # of nic.Nic
     kernel: Path = OUT / "kernel.bin"
     efi: Path = OUT / "BOOTX64.EFI"
@@ -103,6 +104,7 @@ class Machine:
         self.process: Optional[subprocess.Popen] = None
         self.console: Optional[socket.socket] = None
         self.control: Optional[socket.socket] = None
+        self.guest_line: Optional[socket.socket] = None
         self.started = 0.0
 
     @property
@@ -112,7 +114,9 @@ class Machine:
     def start(self) -> "Machine":
         for nic in self.spec.nics:
             nic.wait_for_peer()
-        lines = {"console": self.spec.interactive, "control": self.spec.control}
+        lines = {name: getattr(self.spec, wanted) for name, wanted in
+                 [("console", "interactive"), ("control", "control"),
+                  ("guest_line", "guest_line")]}
         listeners = {name: socket.create_server(("127.0.0.1", 0))
                      for name, wanted in lines.items() if wanted}
         ports = {name: listener.getsockname()[1]
@@ -171,10 +175,10 @@ class Machine:
         if self.process and self.process.poll() is None:
             os.killpg(self.process.pid, signal.SIGKILL)
             self.process.wait()
-        for line in (self.console, self.control):
+        for line in (self.console, self.control, self.guest_line):
             if line:
                 line.close()
-        self.console = self.control = None
+        self.console = self.control = self.guest_line = None
 
     def forget(self) -> None:
         """Removes the folder of a run that nobody needs to look at."""

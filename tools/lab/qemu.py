@@ -38,7 +38,7 @@ def prepare(spec, folder: Path, ports: dict) -> list:
         command += ["-drive", f"format=raw,if={spec.boot},file={disk}"]
     if "console" not in ports:
         command += ["-serial", f"file:{folder / 'serial.log'}"]
-    for name, port in ports.items():  # COM1 before COM2
+    for name, port in ports.items():  # COM1 first
         command += ["-chardev", f"socket,id={name},host=127.0.0.1,port={port}",
                     "-serial", f"chardev:{name}"]
     for index, nic in enumerate(spec.nics):
