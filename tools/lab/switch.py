@@ -34,7 +34,8 @@ class Switch(Cable):
         self.moves: list = []  # (when, mac, from port, to port)
         self.passed = [0] * len(self.cables)  # frames that came, by port
         self.inbox: list = []  # for the outside
-        self.full: set = set()  # cables that take no more just now
+        self.heard: set = set()  # cables that `ready` watches
+        self.full: set = set()  # those that take no more just now
         self.ready = select.epoll()
         self.outside = Outside(self, ip, pcap=pcap)
 
@@ -51,10 +52,14 @@ class Switch(Cable):
     def connect_port(self, port: int, timeout: float) -> None:
         self.cables[port].connect(timeout)
         self.ready.register(self.cables[port].fileno(), select.EPOLLIN)
+        self.heard.add(self.cables[port])
+
+    def unplug(self, port: int) -> None:
+        self._deaf_to(self.cables[port])
+        self.cables[port].close()
 
     def replace(self, port: int, cable: Cable) -> None:
-        """A new cable in the place of one that ended; connect_port() next."""
-        self.cables[port].close()
+        """A new cable in the place of one unplugged; connect_port() next."""
         self.cables[port] = cable
 
     def port_of(self, mac: str) -> Optional[int]:
@@ -73,6 +78,8 @@ class Switch(Cable):
             if self._is_open(cable):
                 self._take(port, cable)
         self.write()
+        for cable in [cable for cable in self.heard if cable.closed]:
+            self._deaf_to(cable)
         frames, self.inbox = self.inbox, []
         return frames
 
@@ -85,7 +92,7 @@ class Switch(Cable):
                 cable.write()
                 full = cable.waiting
             # So that fileno() can be read when there is room again.
-            if full != (cable in self.full):
+            if full != (cable in self.full) and not cable.closed:
                 self.full ^= {cable}
                 self.ready.modify(cable.fileno(), select.EPOLLIN
                                   | (select.EPOLLOUT if full else 0))
@@ -105,17 +112,19 @@ class Switch(Cable):
 
     # --- the switch
 
-    @staticmethod
-    def _is_open(cable: Cable) -> bool:
-        return not cable.closed and getattr(cable, "link", None) is not None
+    def _is_open(self, cable: Cable) -> bool:
+        return cable in self.heard and not cable.closed
+
+    def _deaf_to(self, cable: Cable) -> None:
+        if cable in self.heard:
+            self.ready.unregister(cable.fileno())
+            self.heard.discard(cable)
+            self.full.discard(cable)
 
     def _take(self, port: int, cable: Cable) -> None:
         for frame in cable.receive():
             self.passed[port] += 1
             self._forward(frame, port)
-        if cable.closed:
-            self.full.discard(cable)
-            self.ready.unregister(cable.fileno())
 
     def _learn(self, mac: bytes, port: int) -> None:
         before = self.learned.get(mac)
