@@ -16,7 +16,7 @@ import time
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Optional
+from typing import NamedTuple, Optional
 
 from .cable import plug
 from .control import Control, Refused
@@ -27,7 +27,6 @@ from .switch import Switch
 from .traffic import Background
 from .wire import Wire
 
-PROMPT = "godwit> "
 NAMES = ("alpha", "beta")
 LAN_MACS = Link.MACS
 MOVE_MACS = ("52:54:00:67:77:11", "52:54:00:67:77:12")
@@ -60,6 +59,16 @@ class NotMoved(Exception):
         super().__init__(f"{event.get('vm')}: {event.get('change')}: "
                          f"{event.get('reason')}")
         self.event = event
+
+
+class Begun(NamedTuple):
+    """A migration that was asked for: what came behind these places is its."""
+
+    source: int  # events,
+    target: int
+    said: int  # text of the consoles
+    told: int
+    when: float
 
 
 @dataclass
@@ -109,7 +118,6 @@ class Host:
     def attach(self) -> None:
         slow = self.end.hardware.emulator == "bochs"
         self.control.event("ready", 240 if slow else 90)
-        self.console.expect(PROMPT.replace("godwit", self.name), 60)
 
     def kill(self) -> None:
         """As if its power was cut."""
@@ -155,7 +163,8 @@ class Host:
 
     @property
     def text(self) -> str:
-        return self.console.screen.text
+        """Whole lines of its console."""
+        return self.console.screen.done
 
 
 def command(vm: str, to: str, dry: bool = False, **options: object) -> str:
@@ -266,28 +275,28 @@ class Hosts:
 
     # --- migrations
 
-    def begin(self, vm: str, source: Host, target: Host, timeout: float = 60,
-              **options) -> tuple:
-        """Gives the command; the places of the events behind it."""
-        places = source.place, target.place
+    @staticmethod
+    def begin(vm: str, source: Host, target: Host, timeout: float = 60,
+              **options) -> Begun:
+        """Gives the command."""
+        begun = Begun(source.place, target.place, len(source.text),
+                      len(target.text), time.monotonic())
         source.ask(command(vm, target.name, **options), timeout)
-        return places
+        return begun
 
-    def finish(self, vm: str, source: Host, target: Host, places: tuple,
+    def finish(self, vm: str, source: Host, target: Host, begun: Begun,
                timeout: float = 120) -> Move:
-        begun = time.monotonic()
-        said, told = (len(host.console.screen.done)
-                      for host in (source, target))
-        final = source.waits(vm, places[0], timeout, change=FINAL)
+        final = source.waits(vm, begun.source, timeout, change=FINAL)
         if final["change"] != "done":
             raise NotMoved(final)
-        report = source.control.event_since(places[0], "migration-report",
+        report = source.control.event_since(begun.source, "migration-report",
                                             timeout, vm=vm)
-        arrived = target.waits(vm, places[1], timeout, change="arrived")
-        for host, start in ((source, said), (target, told)):
+        arrived = target.waits(vm, begun.target, timeout, change="arrived")
+        seconds = time.monotonic() - begun.when
+        for host, start in ((source, begun.said), (target, begun.told)):
             self._await_certificate(host, vm, start)
-        return Move(vm, report, final, arrived, source.text[said:],
-                    target.text[told:], time.monotonic() - begun)
+        return Move(vm, report, final, arrived, source.text[begun.said:],
+                    target.text[begun.told:], seconds)
 
     @staticmethod
     def _await_certificate(host: Host, vm: str, start: int) -> None:
