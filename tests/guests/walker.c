@@ -8,7 +8,8 @@
  *
  *	pages=2048   how many it walks over, and
  *	hot=0        so many more, of which every step writes one
- *	rate=0       steps per second; 0: as fast as it can
+ *	rate=0       steps per second behind the first round; 0: as fast as it
+ *	             can, as in that one
  *	rounds=0     ends after so many; 0: when it is told to
  *	few          pages hold a few words and are zero else
  *	seed=1       of all that it writes
@@ -280,10 +281,12 @@ static void walk(void)
 	u64 line = look() + every * 1000000, begun = last_ns, done = 0;
 
 	for (; !rounds || step < rounds * pages; step++, done++) {
+		bool paced = rate && step >= pages;
+
 		visit(0, pages);
 		if (hot)
 			visit(pages, hot);
-		while (look() < line && rate &&
+		while (look() < line && paced &&
 		       done * 1000000000 / rate > last_ns - begun) {
 			obey();
 			sti_hlt();

@@ -93,22 +93,24 @@ class Move:
 class Host:
     """One of them, at its prompt and with its line for programs."""
 
-    def __init__(self, number: int, end: End, nics: list, folder: Path):
+    def __init__(self, number: int, end: End, nics: list, folder: Path,
+                 plain: bool = False):
         self.number, self.end, self.name = number, end, NAMES[number]
-        spec = Spec(end.hardware, self._config(len(nics) > 1), cpus=end.cpus,
+        spec = Spec(end.hardware, self._config(len(nics) > 1, plain), cpus=end.cpus,
                     memory=end.memory, interactive=True, control=True,
                     nics=nics)
         self.machine = Machine(spec, folder)
         self.console: Console
         self.control: Control
 
-    def _config(self, two: bool) -> str:
+    def _config(self, two: bool, plain: bool) -> str:
         end, mac = self.end, MOVE_MACS[self.number]
         mig = f"[nic mig]\ndevice = {mac}\nframe-max = {end.frame_max}\n" \
             "role = migration\n" if two else ""
         return f"[host]\nname = {self.name}\n{mig}" \
             f"[nic lan]\ndevice = {LAN_MACS[self.number]}\n" \
-            f"[migrate]\nkey = {end.key}\n{end.migrate}\n{end.config}"
+            + ("" if plain else f"[migrate]\nkey = {end.key}\n{end.migrate}\n") \
+            + end.config
 
     def start(self) -> None:
         self.machine.start()
@@ -182,6 +184,7 @@ class Hosts:
     folder: Path = OUT / "e2e" / "hosts"
     wire_settings: tuple = ()
     box: bool = True  # False: nothing between the cards, for measurements
+    plain: bool = False  # nothing is to move: no [migrate]
     pcap: str = ""  # of the cable, QEMU's
     hosts: list = field(default_factory=list)
 
@@ -244,7 +247,7 @@ class Hosts:
 
     def _start(self, number: int) -> None:
         host = Host(number, self.ends[number], self._nics(number),
-                    self.folder / NAMES[number])
+                    self.folder / NAMES[number], self.plain)
         self.stack.callback(host.machine.stop)
         self.hosts[number:number + 1] = [host]
         host.start()
