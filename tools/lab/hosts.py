@@ -32,7 +32,7 @@ LAN_MACS = Link.MACS
 MOVE_MACS = ("52:54:00:67:77:11", "52:54:00:67:77:12")
 OUTSIDE = "10.0.0.1"
 KEY = "the lab's own key"
-FINAL = ("done", "failed", "in-doubt")
+FINAL = ("done", "failed", "in-doubt", "dry-run")
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,8 @@ class Move:
     """A migration that is over."""
 
     vm: str
-    report: dict
+    report: dict  # migrate/report.h's fields
+    parts: dict  # of the downtime, and of dirty tracking
     done: dict  # the source's last event, the target's
     arrived: dict
     said: str  # what both consoles said meanwhile
@@ -157,6 +158,11 @@ class Host:
         """The next event of a migration behind that place."""
         return self.control.event_since(start, "migration", timeout, vm=vm,
                                         **fields)
+
+    def report(self, vm: str, begun: "Begun", timeout: float = 120) -> dict:
+        """The report of a migration that was begun here."""
+        return self.control.event_since(begun.source, "migration-report",
+                                        timeout, vm=vm)
 
     @property
     def place(self) -> int:
@@ -280,11 +286,11 @@ class Hosts:
 
     @staticmethod
     def begin(vm: str, source: Host, target: Host, timeout: float = 60,
-              **options) -> Begun:
+              dry: bool = False, **options) -> Begun:
         """Gives the command."""
         begun = Begun(source.place, target.place, len(source.text),
                       len(target.text), time.monotonic())
-        source.ask(command(vm, target.name, **options), timeout)
+        source.ask(command(vm, target.name, dry, **options), timeout)
         return begun
 
     def finish(self, vm: str, source: Host, target: Host, begun: Begun,
@@ -292,13 +298,12 @@ class Hosts:
         final = source.waits(vm, begun.source, timeout, change=FINAL)
         if final["change"] != "done":
             raise NotMoved(final)
-        report = source.control.event_since(begun.source, "migration-report",
-                                            timeout, vm=vm)
+        whole = source.report(vm, begun, timeout)
         arrived = target.waits(vm, begun.target, timeout, change="arrived")
         seconds = time.monotonic() - begun.when
         for host, start in ((source, begun.said), (target, begun.told)):
             self._await_certificate(host, vm, start)
-        return Move(vm, report, final, arrived, source.text[begun.said:],
+        return Move(vm, whole["report"], whole["parts"], final, arrived, source.text[begun.said:],
                     target.text[begun.told:], seconds)
 
     @staticmethod
