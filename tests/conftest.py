@@ -15,6 +15,18 @@ from reporter import Reporter  # noqa: E402
 def pytest_addoption(parser) -> None:
     parser.addoption("--engine", choices=["svm", "vmx"],
                      help="only tests on machines with this engine")
+    parser.addoption("--long", action="store_true",
+                     help="only the tests that take minutes")
+
+
+def pytest_collection_modifyitems(config, items) -> None:
+    """Long tests run when they are asked for, and then alone."""
+    wanted = config.getoption("--long")
+    dropped = [item for item in items
+               if bool(item.get_closest_marker("long")) != wanted]
+    if dropped:
+        config.hook.pytest_deselected(items=dropped)
+        items[:] = [item for item in items if item not in set(dropped)]
 
 
 @pytest.hookimpl(trylast=True)

@@ -5,9 +5,9 @@
 Each flavour becomes out/linux/FLAVOUR-vmlinuz and out/linux/FLAVOUR-initrd. The
 kernel is the one that Debian's package holds, untouched, and unpacked once more
 as FLAVOUR-vmlinux, if Python's library can; the initramfs is busybox, the virtio
-modules of that kernel, and what lies in tests/linux. The packages are fetched
-with apt-get (nothing is installed, no root is needed) and kept in
-out/linux/packages.
+modules of that kernel, and what lies in tests/linux, its programs linked
+statically. The packages are fetched with apt-get (nothing is installed, no root
+is needed) and kept in out/linux/packages.
 """
 
 import functools
@@ -166,6 +166,19 @@ class Archive:
         return gzip.compress(bytes(self.data), compresslevel=6, mtime=0)
 
 
+def programs() -> dict:
+    """Those of tests/linux/programs, by their names."""
+    folder = OUT / "programs"
+    folder.mkdir(parents=True, exist_ok=True)
+    built = {}
+    for source in sorted((SOURCES / "programs").glob("*.c")):
+        target = folder / source.stem
+        run("gcc", "-static", "-Os", "-s", "-Wall", "-Wextra", "-Werror",
+            "-o", str(target), str(source))
+        built[source.stem] = target.read_bytes()
+    return built
+
+
 def initramfs(busybox: bytes, modules: dict) -> bytes:
     archive = Archive()
     for name in ("bin", "dev", "proc", "sys", "tmp", "modules", "tests"):
@@ -175,6 +188,8 @@ def initramfs(busybox: bytes, modules: dict) -> bytes:
     archive.program("init", (SOURCES / "init").read_bytes())
     for path in sorted((SOURCES / "tests").iterdir()):
         archive.program(f"tests/{path.name}", path.read_bytes())
+    for name, data in programs().items():
+        archive.program(f"bin/{name}", data)
     archive.program("modules/order", "".join(
         f"{name}\n" for name in modules).encode())
     for name, data in modules.items():

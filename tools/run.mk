@@ -15,11 +15,14 @@ check-svm: ## only the tests on AMD machines
 check-vmx: ## only the tests on Intel machines
 	@CHECK_IN=tests/e2e tools/check '$(K)' --engine vmx
 
+check-long: ## only the tests that take minutes each
+	@CHECK_IN=tests/e2e tools/check '$(K)' --long
+
 demo: ## show Debian running on an AMD and an Intel machine
 	@tools/demo
 
 # What a target needs is there before anything is built.
-prepare = @tools/need $(1) && $(MAKE) --no-print-directory -s all guests
+prepare = @tools/need $(1) && $(MAKE) --no-print-directory -s all guests lab
 
 run: ## start Godwit on an AMD machine, at its console
 	$(call prepare,demo)
@@ -64,6 +67,11 @@ bench-net: ## measure the network between two hosts
 	$(call prepare,demo)
 	@/usr/bin/python3 tools/bench_net.py
 
+bench-migrate: ## measure migrations: time, downtime, bytes
+	$(call prepare,demo)
+	@/usr/bin/python3 tools/guest_linux.py cloud
+	@/usr/bin/python3 tools/bench_migrate.py
+
 lint: ## formatting and static analysis
 	@tools/need lint
 	@tools/lint
@@ -74,5 +82,5 @@ help: ## this list
 		while IFS='	' read -r name text; do \
 			printf '  make %-12s %s\n' "$$name" "$$text"; done
 
-.PHONY: check check-unit check-svm check-vmx demo run run-vmx shell debug bench \
-	bench-net bench-linux bench-guest-net soak size lint help
+.PHONY: check check-unit check-svm check-vmx check-long demo run run-vmx shell debug bench \
+	bench-net bench-migrate bench-linux bench-guest-net soak size lint help

@@ -8,6 +8,16 @@ $(OUT)/mkimage: $(MKIMAGE_SRC) $(wildcard tools/*.h) Makefile
 	@mkdir -p $(@D)
 	$(Q)$(HOSTCC) $(HOST_FLAGS) $(MKIMAGE_SRC) -o $@
 
+# --- the lab -----------------------------------------------------------------
+
+$(OUT)/wirebox: tools/wirebox.c Makefile
+	$(call say,HOSTCC,$@)
+	@mkdir -p $(@D)
+	$(Q)$(HOSTCC) -std=gnu11 -O2 -g $(WARN) $< -o $@
+
+lab: $(OUT)/wirebox
+.PHONY: lab
+
 # What lies on the image: NAME=FILE each. Guests come to stand in guests/.
 GUEST_FILES ?=
 GODWIT_CONF ?= tools/godwit.conf

@@ -5,88 +5,20 @@
  * exits of each kind follow, and all is compared.
  */
 #include "apic.h"
+#include "fpu.h"
 
 #define ROUNDS 2000u
 
-/* FXSAVE's layout; XSAVE adds a header and AVX's upper halves behind. */
-struct area {
-	u16 fcw, fsw, ftw, fop;
-	u64 fip, fdp;
-	u32 mxcsr, mxcsr_mask;
-	u64 st[8][2];
-	u64 xmm[16][2];
-	u64 unused[12];
-	u64 header[8];
-	u64 ymm[16][2];
-} ALIGNED(64);
-ASSERT_SIZE(struct area, 832);
-
-static struct area set, seen;
-static u64 components; /* of XSAVE; 0: FXSAVE */
-
-static void fpu_on(u64 wanted)
-{
-	bool xsave = cpuid(1, 0).ecx & BIT(26);
-
-	write_cr0((read_cr0() | CR0_MP | CR0_NE) & ~(CR0_EM | CR0_TS));
-	write_cr4(read_cr4() | CR4_OSFXSR | CR4_OSXMMEXCPT |
-		  (xsave ? CR4_OSXSAVE : 0));
-	components = xsave ? cpuid(0xd, 0).eax & wanted : 0;
-	if (xsave)
-		asm volatile("xsetbv" ::"a"(components), "d"(0), "c"(0));
-}
-
-static void load(const struct area *area)
-{
-	if (components)
-		asm volatile("xrstor %0" ::"m"(*area), "a"(7), "d"(0)
-			     : "memory");
-	else
-		asm volatile("fxrstor %0" ::"m"(*area) : "memory");
-}
-
-static void store(struct area *area)
-{
-	memset(area, 0, sizeof(*area));
-	if (components)
-		asm volatile("xsave %0"
-			     : "+m"(*area)
-			     : "a"(7), "d"(0)
-			     : "memory");
-	else
-		asm volatile("fxsave %0" : "=m"(*area)::"memory");
-}
-
-static u64 next_random(u64 *state)
-{
-	*state = *state * 6364136223846793005ULL + 1442695040888963407ULL;
-	return *state ^ *state >> 29;
-}
+static struct fpu_area set, seen;
 
 static void fill(u64 seed)
 {
-	u64 state = seed * 0x9e3779b97f4a7c15ULL + 1;
-
-	memset(&set, 0, sizeof(set));
-	set.fcw = 0x37f;
-	set.mxcsr = 0x1f80 | (seed & 3) << 13; /* rounding too */
-	set.ftw = 0xff;
-	for (unsigned i = 0; i < 8; i++) {
-		set.st[i][0] = next_random(&state) | BIT(63); /* normal */
-		set.st[i][1] = 0x4000 + i;
-	}
-	for (unsigned i = 0; i < 16; i++) {
-		set.xmm[i][0] = next_random(&state);
-		set.xmm[i][1] = next_random(&state);
-		set.ymm[i][0] = components & 4 ? next_random(&state) : 0;
-		set.ymm[i][1] = components & 4 ? next_random(&state) : 0;
-	}
-	set.header[0] = components;
+	fpu_fill(&set, seed);
 }
 
 static void compare(const char *when)
 {
-	store(&seen);
+	fpu_store(&seen);
 	expect(seen.fcw == set.fcw && seen.ftw == set.ftw,
 	       "%s: FCW %x FTW %x, not %x %x", when, seen.fcw, seen.ftw,
 	       set.fcw, set.ftw);
@@ -121,7 +53,7 @@ static void by_io(void)
 
 static void by_string_io(void)
 {
-	const struct area *at = &seen;
+	const struct fpu_area *at = &seen;
 	u64 n = 16;
 
 	asm volatile("rep outsb" : "+S"(at), "+c"(n) : "d"(PORT_NONE));
@@ -182,7 +114,7 @@ static void kept(const char *name, void (*exit)(void), unsigned rounds)
 	apic_write(APIC_TIMER, VEC);
 	for (unsigned part = 0; part < 10 && !test_failed(); part++) {
 		fill(seed * 100 + part);
-		load(&set);
+		fpu_load(&set);
 		for (unsigned i = 0; i < rounds / 10; i++)
 			exit();
 		compare(name);
@@ -210,10 +142,10 @@ KEPT("time", by_time, ROUNDS)
 static void test_xcr0(void)
 {
 	fpu_on(7);
-	if (!(components & 4))
+	if (!(fpu_components & 4))
 		skip("this CPU has no AVX");
 	fill(77);
-	load(&set);
+	fpu_load(&set);
 	for (unsigned i = 0; i < 100; i++) {
 		asm volatile("xsetbv" ::"a"(3), "d"(0), "c"(0));
 		cpuid(0, 0);
@@ -228,7 +160,7 @@ static void test_xcr0(void)
 static void test_fxsave(void)
 {
 	fpu_on(3);
-	components = 0;
+	fpu_components = 0;
 	kept("FXSAVE", by_cpuid, ROUNDS);
 }
 
@@ -237,7 +169,7 @@ static void test_ts(void)
 {
 	fpu_on(7);
 	fill(5);
-	load(&set);
+	fpu_load(&set);
 	for (unsigned i = 0; i < 100; i++) {
 		write_cr0(read_cr0() | CR0_TS);
 		cpuid(0, 0);

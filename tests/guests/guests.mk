@@ -6,7 +6,7 @@
 GUEST_DIR  := tests/guests
 GUEST_64   := hello echo clock exits registers interrupts timer portio mmio \
 		exceptions delivery fpu paging memory spin bench smp pci \
-		virtio net chipset poweroff reboot typed
+		virtio net chipset poweroff reboot typed walker
 GUEST_32   := prot32
 GUEST_FLAT := real mb-aout
 GUEST_HOSTILE_32 := ac-loop task-switch vm86-all
@@ -14,7 +14,7 @@ GUEST_HOSTILE := $(filter-out $(GUEST_HOSTILE_32),$(basename $(notdir \
 		 $(wildcard $(GUEST_DIR)/hostile/*.c))))
 
 GUEST_LIB    := main print traps code apic
-GUEST_LIB_64 := $(GUEST_LIB) pages pci virtio chipset
+GUEST_LIB_64 := $(GUEST_LIB) pages pci virtio chipset fpu kvmclock
 GUEST_FLAGS  := $(COMMON) -O2 -fno-pic -fno-pie -fno-common \
 		-fno-strict-aliasing -fno-builtin -I$(GUEST_DIR)/lib -Ikernel
 GUEST_LD     := $(LD) -nostdlib -static -z max-page-size=4096 --build-id=none \

@@ -126,6 +126,15 @@ def test_every_figure_is_explained() -> None:
     assert printed and printed == listed
 
 
+def test_every_figure_of_a_migration_is_explained() -> None:
+    source = (ROOT / "tools/bench_migrate.py").read_text()
+    text = (ROOT / "docs/figures.md").read_text()
+    printed = {name.rstrip(".") for name in
+               re.findall(r'figure\(f"([\w-]+\.)', source)} | {"gap", "gap-quiet"}
+    listed = set(re.findall(r"(?m)^\| `migrate\.([\w-]+)` \|", text))
+    assert printed == listed
+
+
 @pytest.fixture
 def host_line(tmp_path):
     """A made-up host behind a relay: answers `info`, refuses the rest."""

@@ -109,14 +109,27 @@ class Control:
     def event(self, name: str, timeout: float = 60, **fields: object) -> dict:
         """The next event of that name and with those fields, behind the last
         one that this has returned."""
-        def look() -> Optional[dict]:
-            for at in range(self.seen, len(self.events)):
-                event = self.events[at]
-                if event["event"] == name and all(
-                        event.get(key) == value
-                        for key, value in fields.items()):
-                    self.seen = at + 1
-                    return event
-            return None
+        event, self.seen = self._find(self.seen, name, timeout, fields)
+        return event
+
+    def event_since(self, start: int, name: str, timeout: float = 60,
+                    **fields: object) -> dict:
+        """The first such event behind `start` of all that came; a field that is
+        a tuple may have any of its values."""
+        return self._find(start, name, timeout, fields)[0]
+
+    def _find(self, start: int, name: str, timeout: float,
+              fields: dict) -> tuple:
+        """The event, and the place behind it."""
+        def fits(event: dict) -> bool:
+            return event["event"] == name and all(
+                event.get(key) in (value if isinstance(value, tuple)
+                                   else (value,))
+                for key, value in fields.items())
+
+        def look() -> Optional[tuple]:
+            return next(((self.events[at], at + 1)
+                         for at in range(start, len(self.events))
+                         if fits(self.events[at])), None)
 
         return self._wait_for(look, f"event {name} {fields}", timeout)
