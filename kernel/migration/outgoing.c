@@ -195,6 +195,7 @@ static void note_times(struct outgoing *out)
 			at->pages = now;
 		break;
 	case SOURCE_PREPARING:
+		at->pages = at->pages ? at->pages : now;
 		at->prepare = at->prepare ? at->prepare : now;
 		break;
 	case SOURCE_IN_DOUBT:

@@ -98,7 +98,7 @@ static void tell_report(const struct outgoing *out, const char *parts)
 		text[n] = '\0';
 		json_begin(&j, whole, 2 * REPORT_MAX);
 		json_text(&j, "event", "migration-report");
-		json_number(&j, "ns", now_ns());
+		json_number(&j, "time_ns", now_ns());
 		json_text(&j, "vm", out->vm->config.name);
 		json_text(&j, "to", out->config.target);
 		json_text(&j, "dirty", dirty_names[out->way]);
@@ -124,6 +124,7 @@ static void parts_of(const struct outgoing *out, char *text, size_t size)
 	const struct handover *at = &out->at;
 	const struct dirty_stats *d = &out->dirty;
 	struct json j;
+	size_t n;
 
 	json_begin(&j, text, size);
 	json_number(&j, "stop", us(at->stop, at->stopped));
@@ -138,10 +139,11 @@ static void parts_of(const struct outgoing *out, char *text, size_t size)
 	json_number(&j, "longest_harvest", d->longest_ns / NS_PER_US);
 	json_number(&j, "faults", d->faults);
 	json_number(&j, "drains", d->drains);
-	if (!json_finish(&j))
-		copy_string(text, size, "null");
+	n = json_finish(&j);
+	if (n)
+		text[n - 1] = '\0'; /* no line of its own */
 	else
-		text[strlen(text) - 1] = '\0'; /* no line of its own */
+		copy_string(text, size, "null");
 }
 
 static void say_certificate(const char *vm, u64 certificate)

@@ -4,6 +4,7 @@
  *
  *	links: kernel/shell/config.c kernel/shell/config_keys.c
  *	links: kernel/shell/config_words.c kernel/lib/string.c
+ *	links: kernel/migration/options.c
  */
 #include "tests/unit/test.h"
 
