@@ -388,7 +388,8 @@ size_t source_output(struct source *source, u64 now, u8 *frame)
 		return size;
 	source_say(source, now);
 	/* It says no more than what is queued once it has ended. */
-	if (source_ended(source) && link_quiet(&source->link))
+	if (source_ended(source) && link_quiet(&source->link) &&
+	    !source->forwards)
 		return 0;
 	size = link_output(&source->link, now, &head, frame);
 	if (size == 0 && pages_may_go(source))
@@ -401,7 +402,8 @@ u64 source_wake(const struct source *source, u64 now)
 {
 	u64 wake = UINT64_MAX;
 
-	if (source->state == SOURCE_IDLE || source_ended(source))
+	if (source->state == SOURCE_IDLE ||
+	    (source_ended(source) && !source->forwards))
 		return wake;
 	if (source->search != SEARCH_NONE)
 		wake = mig_min(wake, source->search_at);

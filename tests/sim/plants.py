@@ -77,6 +77,16 @@ PLANTS = [
      "\t\tsource_dry_begin(source, now);"),
     ("fillers are not known", "migrate/target.c",
      "\t\t[RECORD_FILLER] = on_filler,\n", ""),
+    ("a guest's frame is taken twice", "migrate/link.c",
+     "return behind >= REORDER || (link->rx_seen[kind] >> behind & 1);",
+     "return behind >= REORDER ||\n\t       (kind != WIRE_GUEST &&\n"
+     "\t\t(link->rx_seen[kind] >> behind & 1));"),
+    ("a guest's frame is whole too early", "migrate/forward.c",
+     "if (part->have != all)", "if (!(part->have & (all + 1) >> 1))"),
+    ("pieces of one guest's frame, and of the next", "migrate/forward.c",
+     "if (part->total != 0 && part->id == id)", "if (part->total != 0)"),
+    ("nobody keeps the session for the guest's frames", "migrate/source.c",
+     "\n\t    !source->forwards)\n\t\treturn 0;", ")\n\t\treturn 0;"),
     ("a refusal is ignored", "migrate/target.c",
      "\tif (target->refused) {", "\tif (false) {"),
 ]
