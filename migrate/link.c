@@ -1,7 +1,7 @@
 #include "migrate/link.h"
 
 #define RESENDS_DOUBLED 3
-#define CONTROL_REORDER 64
+#define REORDER		64
 
 const struct link_timers link_timers_default = {
 	.resend = 20000,
@@ -24,7 +24,8 @@ void link_begin(struct link *link, u64 now)
 	memset(link->tx_number, 0, sizeof(link->tx_number));
 	memset(link->rx_number, 0, sizeof(link->rx_number));
 	link->tag_size = crypto_tag_size(link->config->security);
-	link->rx_seen = 0;
+	memset(link->rx_seen, 0, sizeof(link->rx_seen));
+	link->guest_frames = 0;
 	for (unsigned i = 0; i < RECORD_WINDOW; i++)
 		link->early[i].size = 0;
 	link->tx_last = link->tx_acked = link->tx_sent = link->rx_last = 0;
@@ -219,25 +220,25 @@ static bool input_control(struct link *link, u64 now, struct link_input *input)
 	return true;
 }
 
-/* A control frame that was seen, or is too old to know. */
-static bool is_replay(const struct link *link, u64 number)
+/* A frame that was seen, or is too old to know. For PAGES others decide. */
+static bool is_replay(const struct link *link, u8 kind, u64 number)
 {
-	u64 behind = link->rx_number[WIRE_CONTROL] - number;
+	u64 behind = link->rx_number[kind] - number;
 
-	if (number > link->rx_number[WIRE_CONTROL])
+	if (kind == WIRE_PAGES || number > link->rx_number[kind])
 		return false;
-	return behind >= CONTROL_REORDER || (link->rx_seen >> behind & 1);
+	return behind >= REORDER || (link->rx_seen[kind] >> behind & 1);
 }
 
 static void note_number(struct link *link, u8 kind, u64 number)
 {
-	u64 *highest = &link->rx_number[kind];
+	u64 *highest = &link->rx_number[kind], *seen = &link->rx_seen[kind];
 	u64 ahead = number - *highest;
 
-	if (kind == WIRE_CONTROL && number > *highest)
-		link->rx_seen = (ahead < 64 ? link->rx_seen << ahead : 0) | 1;
-	else if (kind == WIRE_CONTROL)
-		link->rx_seen |= (u64)1 << (*highest - number);
+	if (number > *highest)
+		*seen = (ahead < 64 ? *seen << ahead : 0) | 1;
+	else if (*highest - number < 64)
+		*seen |= (u64)1 << (*highest - number);
 	*highest = mig_max(*highest, number);
 }
 
@@ -249,13 +250,12 @@ static bool open_frame(struct link *link, u64 now, u8 *frame, size_t size,
 	if (!link->up || size > link->frame_size ||
 	    !wire_header_parse(frame, size, &header, link->tag_size))
 		return false;
-	if (header.session != link->session ||
-	    (header.kind != WIRE_CONTROL && header.kind != WIRE_PAGES))
+	if (header.session != link->session || header.kind < WIRE_CONTROL ||
+	    header.kind >= WIRE_KINDS)
 		return false;
 	input->number =
 		wire_number(link->rx_number[header.kind], header.number);
-	if (input->number == 0 ||
-	    (header.kind == WIRE_CONTROL && is_replay(link, input->number)))
+	if (input->number == 0 || is_replay(link, header.kind, input->number))
 		return false;
 	if (!crypto_open(&link->rx, link->config->security, frame,
 			 input->number))

@@ -43,8 +43,10 @@ struct link {
 	unsigned tag_size;
 	u32 frame_size;
 	struct crypto_key tx, rx;
-	u64 tx_number[4], rx_number[4]; /* by kind */
-	u64 rx_seen; /* control frames: bit i is rx_number - i */
+	u64 tx_number[WIRE_KINDS], rx_number[WIRE_KINDS];
+	/* But for PAGES: bit i is rx_number - i. */
+	u64 rx_seen[WIRE_KINDS];
+	u32 guest_frames; /* sent, see forward.h */
 	u64 heard, said;
 
 	u32 tx_last, tx_acked, tx_sent, rx_last; /* sequences of records */

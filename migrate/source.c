@@ -374,6 +374,12 @@ static bool pages_may_go(const struct source *source)
 		source->state == SOURCE_STOPPED);
 }
 
+/* It says no more than what is queued once it has ended. */
+static bool is_silent(const struct source *source)
+{
+	return source_ended(source) && !source->forwards;
+}
+
 size_t source_output(struct source *source, u64 now, u8 *frame)
 {
 	struct control head = {.state = (u8)source_state(source),
@@ -387,8 +393,7 @@ size_t source_output(struct source *source, u64 now, u8 *frame)
 	if (size != 0)
 		return size;
 	source_say(source, now);
-	/* It says no more than what is queued once it has ended. */
-	if (source_ended(source) && link_quiet(&source->link))
+	if (is_silent(source) && link_quiet(&source->link))
 		return 0;
 	size = link_output(&source->link, now, &head, frame);
 	if (size == 0 && pages_may_go(source))
@@ -401,7 +406,7 @@ u64 source_wake(const struct source *source, u64 now)
 {
 	u64 wake = UINT64_MAX;
 
-	if (source->state == SOURCE_IDLE || source_ended(source))
+	if (source->state == SOURCE_IDLE || is_silent(source))
 		return wake;
 	if (source->search != SEARCH_NONE)
 		wake = mig_min(wake, source->search_at);

@@ -75,6 +75,7 @@ struct source {
 	u8 offer_body[HELLO_SIZE];
 	u64 search_at, lost_at, began_at, stopped_at;
 	bool had_session, copying_began, stopped, prepared_once, unknown;
+	bool forwards; /* the caller's: keep the session after DONE */
 
 	u32 step; /* of what is being said in this state */
 	u32 attempt;

@@ -7,7 +7,8 @@
 
 size_t target_memory(const struct target_config *config)
 {
-	return receiver_memory(config->pages_max) + config->state_room;
+	return receiver_memory(config->pages_max) + config->state_room +
+	       forward_memory(config->guest_frame);
 }
 
 void target_init(struct target *target, const struct target_config *config,
@@ -21,6 +22,8 @@ void target_init(struct target *target, const struct target_config *config,
 	memory += receiver_memory(config->pages_max);
 	link_init(&target->link, &config->link);
 	target->saved = memory;
+	forward_init(&target->forward, config->guest_frame,
+		     target->saved + config->state_room);
 	target->state = TARGET_LISTENING;
 	ops->random(context, target->challenge, sizeof(target->challenge));
 }
@@ -294,6 +297,21 @@ static void target_pages(struct target *target, u64 now,
 		broken(target, MIG_MALFORMED);
 }
 
+/* From the stop on, and for as long as the session lives. */
+static void target_guest(struct target *target, const struct link_input *input)
+{
+	const u8 *frame;
+	u32 size;
+
+	if (target->ops->guest_frame == NULL ||
+	    target->state < TARGET_RECEIVING || target->state > TARGET_RUNNING)
+		return;
+	frame = forward_input(&target->forward, target->link.frame_size,
+			      input->body, input->length, &size);
+	if (frame != NULL)
+		target->ops->guest_frame(target->context, frame, size);
+}
+
 void target_input(struct target *target, u64 now, u8 *frame, size_t size)
 {
 	struct link_input input;
@@ -308,6 +326,8 @@ void target_input(struct target *target, u64 now, u8 *frame, size_t size)
 		return;
 	if (input.kind == WIRE_PAGES)
 		target_pages(target, now, &input);
+	else if (input.kind == WIRE_GUEST)
+		target_guest(target, &input);
 	while (link_record(&target->link, &record, &verdict))
 		target_record(target, &record, verdict);
 }

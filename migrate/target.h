@@ -6,6 +6,7 @@
 #ifndef MIGRATE_TARGET_H
 #define MIGRATE_TARGET_H
 
+#include "migrate/forward.h"
 #include "migrate/link.h"
 #include "migrate/receiver.h"
 #include "migrate/report.h"
@@ -21,13 +22,16 @@ struct target_ops {
 	void (*discard)(void *context);
 	u8 *(*page)(void *context, u64 page);
 	void (*random)(void *context, u8 *to, size_t size);
+	/* A frame for the guest's network, passed on. May be NULL. */
+	void (*guest_frame)(void *context, const u8 *frame, size_t size);
 };
 
 struct target_config {
 	struct link_config link;
 	u64 pages_max;
 	u32 state_room;
-	u16 credit; /* page frames that this host can have buffers for */
+	u16 credit;	 /* page frames that this host can have buffers for */
+	u32 guest_frame; /* the largest that is taken, 0: none */
 };
 
 struct target {
@@ -38,6 +42,7 @@ struct target {
 	struct link link;
 	struct receiver receiver;
 	u8 *receiver_memory;
+	struct forward forward;
 
 	u8 challenge[16];
 	u8 migration[16], nonce[16]; /* of the session, as offered */

@@ -91,6 +91,7 @@ static void accept(struct target *target, u64 now, const struct hello *hello,
 	memcpy(link->peer, frame + 6, 6);
 	link_begin(link, now);
 	receiver_session(&target->receiver);
+	forward_session(&target->forward);
 	target->say = 0;
 	target->unsaid = 0;
 	target->requirements = 0;

@@ -19,7 +19,13 @@
 #define WIRE_FRAME_MAX	 65014
 #define WIRE_FRAME_SHORT 60 /* Ethernet's own minimum */
 
-enum wire_kind { WIRE_HELLO = 1, WIRE_CONTROL = 2, WIRE_PAGES = 3 };
+enum wire_kind {
+	WIRE_HELLO = 1,
+	WIRE_CONTROL,
+	WIRE_PAGES,
+	WIRE_GUEST,
+	WIRE_KINDS
+};
 enum wire_security { WIRE_CLEAR, WIRE_AUTHENTICATE, WIRE_ENCRYPT };
 
 struct wire_header {
@@ -186,6 +192,10 @@ static inline void page_record_put(u8 *at, const struct page_record *record)
  */
 bool page_record_parse(const u8 *body, size_t size, size_t *used, u64 pages,
 		       struct page_record *record);
+
+/* --- GUEST --- */
+
+#define GUEST_HEAD 8 /* u32 frame, u16 offset, u16 size of the frame */
 
 /* --- States --- */
 

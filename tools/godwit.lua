@@ -4,7 +4,8 @@
 
 local godwit = Proto("godwit", "Godwit migration")
 
-local kinds = { [1] = "HELLO", [2] = "CONTROL", [3] = "PAGES" }
+local kinds = { [1] = "HELLO", [2] = "CONTROL", [3] = "PAGES",
+	[4] = "GUEST" }
 local hellos = { "SEEK", "HERE", "OFFER", "ACCEPT", "DENY" }
 local securities = { [0] = "none", [1] = "authenticate", [2] = "encrypt" }
 local codecs = { [0] = "zero", "word", "raw", "delta", "LZ4" }
@@ -45,6 +46,9 @@ local f = {
 	codec = ProtoField.uint16("godwit.codec", "Codec", base.DEC, codecs, 0xf000),
 	offset = ProtoField.uint16("godwit.offset", "Offset", base.DEC, nil, 0x0fff),
 	size = ProtoField.uint16("godwit.size", "Size or run"),
+	frame = ProtoField.uint32("godwit.frame", "Guest's frame"),
+	piece = ProtoField.uint16("godwit.piece", "Offset of the piece"),
+	total = ProtoField.uint16("godwit.total", "Size of the frame"),
 }
 for _, field in pairs(f) do
 	godwit.fields[#godwit.fields + 1] = field
@@ -116,6 +120,18 @@ local function pages(body, tree)
 	return count == 0 and "probe" or count .. " records"
 end
 
+local function guest(body, tree)
+	tree:add_le(f.frame, body(0, 4))
+	tree:add_le(f.piece, body(4, 2))
+	tree:add_le(f.total, body(6, 2))
+	if body:len() > 8 then
+		tree:add(f.data, body(8))
+	end
+	return string.format("frame %d, %d bytes from %d of %d",
+		body(0, 4):le_uint(), body:len() - 8, body(4, 2):le_uint(),
+		body(6, 2):le_uint())
+end
+
 function godwit.dissector(buffer, pinfo, tree)
 	if buffer:len() < 8 then
 		return 0
@@ -147,6 +163,8 @@ function godwit.dissector(buffer, pinfo, tree)
 			info = control(body, sub)
 		elseif kind == 3 then
 			info = pages(body, sub)
+		elseif kind == 4 and length >= 8 then
+			info = guest(body, sub)
 		end
 	elseif kind == 3 then
 		info = "probe"

@@ -230,6 +230,7 @@ static void destroy(struct virtio_device *dev)
 {
 	struct virtio_net *net = (struct virtio_net *)dev;
 
+	dev->vm->net = NULL;
 	switch_remove(&net->port);
 	kfree(net);
 }
@@ -266,5 +267,9 @@ err_t virtio_net_create(struct vm *vm)
 	err = virtio_create(&net->virtio, vm, &kind,
 			    NET_F_MTU | NET_F_MAC | NET_F_MRG_RXBUF |
 				    NET_F_STATUS);
-	return err ? err : switch_add(&net->port);
+	if (!err)
+		err = switch_add(&net->port);
+	if (!err)
+		vm->net = &net->port;
+	return err;
 }

@@ -53,10 +53,10 @@ void switch_remove(struct net_port *port)
 		i++;
 	if (i == port_count)
 		return;
-	ports[i] = ports[--port_count];
+	ports[i] = port->stand_in ? port->stand_in : ports[--port_count];
 	for (i = 0; i < SETS * WAYS; i++) {
 		if (table[i].port == port)
-			table[i].port = NULL;
+			table[i].port = port->stand_in;
 	}
 }
 
@@ -180,16 +180,24 @@ static bool is_link_local(const u8 *mac)
 	return !memcmp(mac, prefix, sizeof(prefix)) && mac[5] <= 0x0f;
 }
 
-static void give(struct net_port *to, const struct net_piece *piece,
+bool switch_give(struct net_port *to, const struct net_piece *piece,
 		 unsigned count, u32 size)
 {
-	if (!to->deliver(to, piece, count, size)) {
-		to->stats.dropped++;
-		return;
-	}
+	if (!to->deliver(to, piece, count, size))
+		return false;
 	to->stats.out_frames++;
 	to->stats.out_bytes += size;
 	to->pending_flush = true;
+	return true;
+}
+
+static void give(struct net_port *to, const struct net_piece *piece,
+		 unsigned count, u32 size)
+{
+	if (to->stand_in)
+		to = to->stand_in;
+	if (!switch_give(to, piece, count, size))
+		to->stats.dropped++;
 }
 
 static bool may_flood(struct net_port *from, u64 now)
@@ -215,9 +223,41 @@ static void flood(struct net_port *from, const struct net_piece *piece,
 		return;
 	}
 	for (unsigned i = 0; i < port_count; i++) {
-		if (ports[i] != from)
+		if (ports[i] != from && !ports[i]->directed)
 			give(ports[i], piece, count, size);
 	}
+}
+
+/* Of ports and of stand-ins: whose address this is. */
+static struct net_port *stand_in_for(const u8 *mac)
+{
+	for (unsigned i = 0; i < port_count; i++) {
+		struct net_port *port = ports[i];
+
+		if (port->stand_in)
+			port = port->stand_in;
+		if (port->address && !memcmp(port->address, mac, ADDRESS))
+			return port;
+	}
+	return NULL;
+}
+
+/*
+ * Where a frame for the address goes; `from`: nowhere; NULL: it is not known.
+ * What would stay on its side may be on its way to a guest that has left: the
+ * side that it came from has not heard so yet.
+ */
+static struct net_port *way_to(const u8 *mac, struct net_port *from, u64 now)
+{
+	const struct entry *e = find(mac, now);
+	struct net_port *instead;
+
+	if (e && e->port != from)
+		return e->port;
+	instead = stand_in_for(mac);
+	if (instead && instead != from->stand_in)
+		return instead;
+	return e ? from : NULL;
 }
 
 void switch_input(struct net_port *from, const struct net_piece *piece,
@@ -226,7 +266,7 @@ void switch_input(struct net_port *from, const struct net_piece *piece,
 	u8 header[2 * ADDRESS]; /* destination, source */
 	const u8 *source = header + ADDRESS;
 	u64 now = now_ns();
-	struct entry *to;
+	struct net_port *to;
 
 	if (size < HEADER || size > NETDEV_FRAME_MAX || count > NETDEV_PIECES ||
 	    !read_header(piece, count, header) || (source[0] & GROUP)) {
@@ -236,16 +276,23 @@ void switch_input(struct net_port *from, const struct net_piece *piece,
 	from->stats.in_frames++;
 	from->stats.in_bytes += size;
 	learn(from, source, now);
-	to = header[0] & GROUP ? NULL : find(header, now);
-	if (is_link_local(header) || (to && to->port == from))
+	to = header[0] & GROUP ? NULL : way_to(header, from, now);
+	if (is_link_local(header) || to == from)
 		from->stats.filtered++;
 	else if (to)
-		give(to->port, piece, count, size);
+		give(to, piece, count, size);
 	else
 		flood(from, piece, count, size, now);
 }
 
-/* --- for the operator */
+/* --- for the operator, and for who moves guests */
+
+const struct net_port *switch_where(const u8 *mac)
+{
+	const struct entry *e = find(mac, now_ns());
+
+	return e ? e->port : NULL;
+}
 
 const struct net_port *switch_port(unsigned i)
 {

@@ -32,6 +32,14 @@ struct net_port {
 	void (*flush)(struct net_port *port);
 	/* Whether the next frames will find room. NULL: always. */
 	bool (*ready)(struct net_port *port);
+	/*
+	 * While set, it takes what is for the port, and the port's place when
+	 * the port is removed: see away.h.
+	 */
+	struct net_port *stand_in;
+	/* A stand-in's: what is for this address never goes to everybody. */
+	const u8 *address;
+	bool directed; /* is not given what goes to everybody */
 	struct net_port_stats stats;
 	bool pending_flush;
 	/* The switch's own: how many frames may still go to everybody. */
@@ -40,13 +48,23 @@ struct net_port {
 
 #define SWITCH_PORTS 72 /* VMS_MAX and the NICs */
 
-/* One switch for the host. Remove forgets what was learned about the port. */
+/*
+ * One switch for the host. Remove forgets what was learned about the port, or
+ * has its stand-in inherit that.
+ */
 err_t switch_add(struct net_port *port);
 void switch_remove(struct net_port *port);
 
 /* A frame from a port; not shorter than an Ethernet header, or it is lost. */
 void switch_input(struct net_port *from, const struct net_piece *piece,
 		  unsigned count, u32 size);
+
+/* A frame for this port alone, past its stand-in. False: it has no room. */
+bool switch_give(struct net_port *to, const struct net_piece *piece,
+		 unsigned count, u32 size);
+
+/* Where the address was last heard, or NULL. */
+const struct net_port *switch_where(const u8 *mac);
 
 /* At the end of a batch: flushes all ports that were given something. */
 void switch_flush(void);

@@ -129,6 +129,7 @@ struct vm {
 	struct chipset *chipset;
 	struct uart *uart;
 	struct pci_bus *pci;
+	struct net_port *net; /* its network card's, while it has one */
 };
 
 #define VMS_MAX 64

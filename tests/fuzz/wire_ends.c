@@ -20,6 +20,7 @@ static void begin(unsigned steps)
 	scenario_plain(&scenario, 1);
 	scenario.pages = scenario.source.pages = 2;
 	scenario.source.rate = 10000000;
+	scenario.target.guest_frame = 5000;
 	world_begin(&world, &scenario);
 	while (steps-- != 0 && world_step(&world))
 		;
@@ -41,6 +42,9 @@ static void say(unsigned to, u8 kind, const u8 *body, size_t size)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
+	static const u8 kinds[] = {WIRE_PAGES, WIRE_CONTROL, WIRE_GUEST,
+				   WIRE_CONTROL};
+
 	if (size < 2)
 		return 0;
 	begin(data[0] % 64);
@@ -50,8 +54,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		size_t length = mig_min(get_u16(data) % 1460, size - 3);
 		u8 what = data[2];
 
-		say(what & 1, what & 2 ? WIRE_CONTROL : WIRE_PAGES, data + 3,
-		    length);
+		say(what & 1, kinds[what >> 1 & 3], data + 3, length);
 		data += 3 + length;
 		size -= 3 + length;
 	}

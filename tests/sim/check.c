@@ -164,4 +164,5 @@ void check_end(struct world *world)
 	if (world->scenario.source.dry_run)
 		check_dry(world);
 	check_success(world);
+	forward_check(world);
 }

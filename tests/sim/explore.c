@@ -135,7 +135,7 @@ static const struct source_ops source_ops = {
 	save,	 release, source_page, fill_random,
 };
 static const struct target_ops target_ops = {
-	describe, have, load, run, discard, target_page, fill_random,
+	describe, have, load, run, discard, target_page, fill_random, NULL,
 };
 
 /* Of the ring of frames only the first few are ever used here. */

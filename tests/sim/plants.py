@@ -77,6 +77,17 @@ PLANTS = [
      "\t\tsource_dry_begin(source, now);"),
     ("fillers are not known", "migrate/target.c",
      "\t\t[RECORD_FILLER] = on_filler,\n", ""),
+    ("a frame of the guest is taken twice", "migrate/link.c",
+     "return behind >= REORDER || (link->rx_seen[kind] >> behind & 1);",
+     "return behind >= REORDER ||\n\t       (kind != WIRE_GUEST &&\n"
+     "\t\t(link->rx_seen[kind] >> behind & 1));"),
+    ("a frame of the guest is whole too early", "migrate/forward.c",
+     "if (part->have != all)", "if (!(part->have & (all + 1) >> 1))"),
+    ("pieces of one frame of the guest, and of the next", "migrate/forward.c",
+     "if (part->total != 0 && part->id == id)", "if (part->total != 0)"),
+    ("nobody keeps the session for frames of the guest", "migrate/source.c",
+     "return source_ended(source) && !source->forwards;",
+     "return source_ended(source);"),
     ("a refusal is ignored", "migrate/target.c",
      "\tif (target->refused) {", "\tif (false) {"),
 ]

@@ -148,4 +148,7 @@ void scenario_draw(struct scenario *scenario, u64 seed)
 	if (one_in(&random, 8))
 		scenario->source.link.timers.stopped_max =
 			sim_below(&random, 20000);
+	scenario->forwards = one_in(&random, 4);
+	if (scenario->forwards)
+		scenario->target.guest_frame = FORWARD_FRAME_MAX;
 }

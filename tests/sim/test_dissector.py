@@ -9,7 +9,7 @@ OUT = ROOT / "out" / "sim"
 
 def test_tshark_names_the_records() -> None:
     path = OUT / "dissected.pcap"
-    subprocess.run([OUT / "sim", "--capture", path, "8"], check=True)
+    subprocess.run([OUT / "sim", "--capture", path, "3"], check=True)
     done = subprocess.run(
         ["tshark", "-r", path, "-X", f"lua_script:{ROOT}/tools/godwit.lua",
          "-T", "fields", "-e", "godwit.kind", "-e", "godwit.hello", "-e",
@@ -17,10 +17,11 @@ def test_tshark_names_the_records() -> None:
         capture_output=True, text=True, check=True)
     assert "Lua" not in done.stderr, done.stderr
     rows = [line.split("\t") for line in done.stdout.splitlines()]
-    assert {row[0] for row in rows} == {"1", "2", "3"}
+    assert {row[0] for row in rows} == {"1", "2", "3", "4"}
     assert {"1", "2", "3", "4"} <= {row[1] for row in rows}
     # DESCRIBE to COMMITTED, and pages by their number.
     wanted = {"1", "2", "3", "4", "6", "7", "8", "9", "13", "14"}
     assert wanted <= {row[2] for row in rows}
     assert any(row[3].startswith("0,") for row in rows)
     assert any("COMMIT" in row[4] for row in rows)
+    assert any(row[4].startswith("GUEST frame 1,") for row in rows)

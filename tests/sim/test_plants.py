@@ -31,7 +31,7 @@ def build(folder: Path) -> Path:
     """The simulator's objects, those with a bug made anew."""
     program = folder / "sim"
     objects = [ROOT / "out/sim/obj/tests/sim" / f"{name}.c.o" for name in
-               ("check", "guest", "main", "net", "scenario", "world")]
+               ("check", "forward", "guest", "main", "net", "scenario", "world")]
     for source in [*ROOT.glob("migrate/*.c"), *ROOT.glob("migrate/policy/*.c")]:
         name = source.relative_to(ROOT)
         changed = folder / name

@@ -41,7 +41,8 @@ def test_every_stream_agrees() -> None:
     for number, what in re.findall(r"(\d+) (\w+)", done.stdout):
         sums[what] = sums.get(what, 0) + int(number)
     # It has looked at something.
-    assert sums["tags"] > 1000 and sums["hashes"] > 100
+    assert sums["tags"] > 1000 and sums["hashes"] > 100 and \
+        sums["guest"] > 100
 
 
 @pytest.mark.parametrize("where", [14, 16, 18, 24, 40, 120])

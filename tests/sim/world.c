@@ -149,7 +149,8 @@ static u8 *target_page(void *context, u64 page)
 }
 
 static const struct target_ops target_ops = {
-	describe, have, load, run, discard, target_page, fill_random,
+	describe, have,	       load,	    run,
+	discard,  target_page, fill_random, forward_arrived,
 };
 
 /* --- time --- */
@@ -195,6 +196,9 @@ void world_begin(struct world *world, const struct scenario *scenario)
 	world->target_runs = world->released = world->crashed = false;
 	world->last_hope = false;
 	world->reboot_at = UINT64_MAX;
+	world->forwarded = 0;
+	world->forward_random = scenario->seed ^ 0x666f7277u;
+	memset(world->arrived, 0, sizeof(world->arrived));
 	world->wrong = NULL;
 	net_reset(&world->net, scenario->seed ^ 0x6e6574u);
 	world->net.faults = scenario->faults;
@@ -303,6 +307,7 @@ bool world_step(struct world *world)
 		arrive(world);
 	happen(world);
 	world_talk(world);
+	forward_step(world);
 	check_step(world);
 	if (world->trace)
 		show(world, "then");
@@ -311,11 +316,40 @@ bool world_step(struct world *world)
 	return world->wrong == NULL;
 }
 
+/*
+ * The migration is over, and now and then a frame still reaches the source:
+ * less often than a session lives in silence.
+ */
+static void forward_tail(struct world *world)
+{
+	u64 end = world->now + 12000000, frame_at = world->now, at;
+
+	if (!world->scenario.forwards || !settled(world) || !world->source_up)
+		return;
+	while (world->wrong == NULL) {
+		at = mig_min(next(world), frame_at);
+		if (at > end)
+			break;
+		world->now = mig_max(at, world->now);
+		if (net_next(&world->net) <= world->now)
+			arrive(world);
+		world_talk(world);
+		if (world->now < frame_at)
+			continue;
+		forward_step(world);
+		frame_at =
+			world->now + sim_below(&world->forward_random, 5000000);
+		if (frame_at > end - 1000000)
+			frame_at = UINT64_MAX;
+	}
+}
+
 void world_run(struct world *world, const struct scenario *scenario)
 {
 	world_begin(world, scenario);
 	while (world_step(world))
 		;
+	forward_tail(world);
 	if (world->wrong == NULL)
 		check_end(world);
 }

@@ -10,8 +10,9 @@
 #include "migrate/target.h"
 #include "tests/sim/net.h"
 
-#define SIM_PAGES 64
-#define SIM_STATE 8192
+#define SIM_PAGES    64
+#define SIM_STATE    8192
+#define SIM_FORWARDS 64 /* frames for the guest that are passed on */
 
 enum pattern {
 	PATTERN_IDLE,
@@ -39,7 +40,8 @@ struct scenario {
 	enum order order;
 	u64 crash_at, reboots_after, order_at; /* steps; microseconds; steps */
 	u32 state_size;
-	bool unmet; /* the last requirement is not met */
+	bool unmet;    /* the last requirement is not met */
+	bool forwards; /* frames for the guest reach the source */
 	struct net_faults faults;
 	struct source_config source;
 	struct target_config target;
@@ -68,6 +70,9 @@ struct world {
 	struct target target;
 	u8 *source_memory, *target_memory;
 	size_t source_room, target_room;
+	u32 forwarded; /* and which of them have come out */
+	bool arrived[SIM_FORWARDS];
+	u64 forward_random;
 	bool trace;
 	const char *wrong; /* NULL: all is well */
 	u8 frame[WIRE_FRAME_MAX];
@@ -89,6 +94,11 @@ void world_talk(struct world *world);
 void guest_start(struct world *world);
 void guest_catch_up(struct world *world);
 void guest_last_words(struct world *world);
+
+/* forward.c */
+void forward_step(struct world *world);
+void forward_arrived(void *context, const u8 *frame, size_t size);
+void forward_check(struct world *world);
 
 /* check.c */
 void check_step(struct world *world);

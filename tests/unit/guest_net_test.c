@@ -80,6 +80,7 @@ static void start(u64 features, unsigned mtu)
 	memcpy(vm->config.mac, "\x02\x11\x22\x33\x44\x55", 6);
 	CHECK_EQ(pci_create(vm), E_OK);
 	CHECK_EQ(virtio_net_create(vm), E_OK);
+	CHECK(vm->net == port);
 	d = driver_find(vm, NET);
 	driver_negotiate(&d, features);
 	CHECK_EQ(driver_status(&d), 0x0b);
@@ -94,6 +95,7 @@ static void start(u64 features, unsigned mtu)
 static void finish(void)
 {
 	pci_destroy(vm);
+	CHECK(!vm->net);
 	CHECK(!port);
 	fake_vm_free(vm);
 }
