@@ -24,6 +24,7 @@
 #include "files.h"
 #include "machine/pc.h"
 #include "migration/migration.h"
+#include "net/away.h"
 #include "net/switch.h"
 #include "net/uplink.h"
 #include "shell/config.h"
@@ -275,6 +276,7 @@ static u64 next_look(void)
 
 	if (!netdev_rest_all(&wait))
 		return 0;
+	wait = MIN(wait, away_wait_ns());
 	if (serial_irq(&console) < 0)
 		wake = MIN(wake, rdtsc() + ns_to_tsc(POLL_NS));
 	if (wait != ~0ULL)
@@ -293,6 +295,7 @@ static u64 serve(void)
 	busy |= guest_lines_poll();
 	busy |= vm_serve();
 	busy |= migration_poll();
+	busy |= away_poll();
 	switch_flush();
 	if (busy)
 		return 0;

@@ -8,6 +8,7 @@
 #include "migration/parts.h"
 #include "mm/heap.h"
 #include "mm/pages.h"
+#include "net/away.h"
 #include "vm/move.h"
 
 #define STATE_ROOM KIB(256)
@@ -43,6 +44,8 @@ static unsigned load(void *context, const u8 *state, size_t size)
 	u64 start = now_ns();
 	err_t err = vm_restore(in->vm, state, size, in->why, sizeof(in->why));
 
+	if (!err)
+		(void)away_hold(in->vm); /* else its frames are lost, as ever */
 	in->restore_ns = now_ns() - start;
 	return err ? MIG_HOST : MIG_OK;
 }
@@ -56,6 +59,8 @@ static void run(void *context)
 	in->run_ns = now_ns() - start;
 	if (err)
 		log_error("%s: does not run: %s", in->vm_name, err_text(err));
+	away_back(in->vm);
+	away_announce(in->vm);
 }
 
 static void discard(void *context)
@@ -63,7 +68,16 @@ static void discard(void *context)
 	struct incoming *in = context;
 
 	vm_discard(in->vm);
+	away_forget(in->vm);
 	in->vm = NULL;
+}
+
+static void guest_frame(void *context, const u8 *frame, size_t size)
+{
+	struct incoming *in = context;
+
+	if (in->vm)
+		away_input(in->vm, frame, (u32)size);
 }
 
 static u8 *page(void *context, u64 index)
@@ -81,6 +95,7 @@ static const struct target_ops ops = {
 	.discard = discard,
 	.page = page,
 	.random = migration_random,
+	.guest_frame = guest_frame,
 };
 
 /* --- who listens */
@@ -103,6 +118,7 @@ static struct incoming *make_one(void)
 		return NULL;
 	in->config.pages_max = page_stats().total / PAGE_SIZE;
 	in->config.state_room = STATE_ROOM;
+	in->config.guest_frame = FORWARD_FRAME_MAX;
 	in->config.credit = (u16)channel_credit();
 	migration_link(&in->config.link, options->security, options->codecs);
 	in->target = kzalloc(sizeof(*in->target));

@@ -6,6 +6,7 @@
 #include "migration/parts.h"
 #include "mm/heap.h"
 #include "mm/pages.h"
+#include "net/away.h"
 #include "vm/move.h"
 
 #define PROGRESS_NS   NS_PER_S
@@ -35,6 +36,9 @@ static void stop(void *context)
 	struct outgoing *out = context;
 
 	out->at = (struct handover){.stop = now_ns()};
+	if (away_hold(out->vm))
+		log_warn("%s: no memory to hold its frames",
+			 out->vm->config.name);
 	out->frozen = vm_freeze(out->vm) == E_OK;
 	if (!out->frozen)
 		out->why = "the guest has ended";
@@ -47,6 +51,7 @@ static void resume(void *context)
 
 	if (out->frozen)
 		vm_thaw(out->vm);
+	away_back(out->vm);
 	out->frozen = false;
 }
 
@@ -67,6 +72,25 @@ static size_t save(void *context, u8 *to, size_t room)
 	return size;
 }
 
+/* A frame for the guest that has gone, in one or more of the link's. */
+static bool pass(void *context, const void *frame, u32 size)
+{
+	struct outgoing *out = context;
+	struct link *link = &out->source->link;
+
+	while (link->up && size <= FORWARD_FRAME_MAX && out->passed < size) {
+		u8 *buffer = channel_buffer();
+
+		if (!buffer)
+			return false;
+		channel_send(buffer, (u32)forward_output(link, migration_now(),
+							 frame, size,
+							 &out->passed, buffer));
+	}
+	out->passed = 0;
+	return true;
+}
+
 static void release(void *context)
 {
 	struct outgoing *out = context;
@@ -75,7 +99,9 @@ static void release(void *context)
 	out->tracking = out->frozen = false;
 	dirty_off(out->vm);
 	dirty_get_stats(out->vm, &out->dirty);
+	out->source->forwards = true;
 	vm_leave(out->vm, out->config.target);
+	away_gone(out->vm, pass, out);
 }
 
 static const u8 *page(void *context, u64 index)
@@ -127,6 +153,8 @@ static void fill_config(struct outgoing *out, const char *host,
 
 static void free_all(struct outgoing *out)
 {
+	if (out->vm && away_passes(out->vm))
+		away_forget(out->vm);
 	kfree(out->memory);
 	kfree(out->needs);
 	kfree(out->source);
@@ -260,8 +288,12 @@ void outgoing_look(void)
 {
 	struct outgoing *out = &outgoing;
 
-	if (!out->source || out->told)
+	if (!out->source)
 		return;
+	if (out->told) {
+		out->source->forwards &= away_passes(out->vm);
+		return;
+	}
 	if (!source_ended(out->source))
 		check_guest(out);
 	note_times(out);

@@ -13,6 +13,7 @@
 #ifndef MIGRATION_PARTS_H
 #define MIGRATION_PARTS_H
 
+#include "migrate/forward.h"
 #include "migrate/source.h"
 #include "migrate/target.h"
 #include "migration/migration.h"
@@ -54,6 +55,7 @@ struct outgoing {
 	u32 told_rounds;
 	u64 told_at;	 /* ns, of the last word on how it goes */
 	u64 told_bytes;	 /* that had been sent then */
+	u32 passed;	 /* of a frame that is being passed on */
 	const char *why; /* it cannot go on for a reason of ours */
 };
 

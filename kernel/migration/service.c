@@ -109,6 +109,7 @@ void migration_init(const struct migration_config *from, const char *host)
 	if (wanted && !secret)
 		log_warn("migration: listen = yes, but there is no key: "
 			 "anybody's VM is refused");
+	vm_on_release = migration_forget;
 	listening = wanted && secret;
 	if (listening && incoming_listen())
 		log_warn("migration: no memory to take VMs");

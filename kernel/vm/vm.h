@@ -199,6 +199,9 @@ err_t vm_build_around_memory(struct vm *vm);
 void vm_take_apart(struct vm *vm);
 void vm_release(struct vm *vm);
 
+/* Whoever follows VMs hears of each that is taken apart; may be NULL. */
+extern void (*vm_on_release)(struct vm *vm);
+
 /*
  * Zeroes and maps all memory now, in the largest pages; or the 2 MiB around
  * gpa, which is RAM, when the guest gets there. The latter under tables_lock.

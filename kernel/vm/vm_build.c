@@ -30,8 +30,12 @@ void vm_take_apart(struct vm *vm)
 	slpt_free(&vm->slpt);
 }
 
+void (*vm_on_release)(struct vm *vm);
+
 void vm_release(struct vm *vm)
 {
+	if (vm_on_release)
+		vm_on_release(vm);
 	vm_take_apart(vm);
 	guest_memory_free(&vm->memory);
 }
