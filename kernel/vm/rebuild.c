@@ -75,7 +75,7 @@ err_t vm_rebuild(struct vm *vm, struct rebuild_report *report, char *why,
 	memset(report, 0, sizeof(*report));
 	if (!buffer) {
 		snprintf(why, why_size, "no memory for its state");
-		return E_STATE;
+		return E_NOMEM;
 	}
 	why[0] = '\0';
 	err = rebuild(vm, buffer, room, report, why, why_size);
