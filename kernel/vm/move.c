@@ -53,7 +53,7 @@ static bool is_name(const char *name)
 {
 	size_t n = 0;
 
-	for (; name[n] && n < VM_NAME_MAX; n++) {
+	for (; n < VM_NAME_MAX && name[n]; n++) {
 		char c = name[n], small = c | 0x20;
 
 		if (!(small >= 'a' && small <= 'z') &&
