@@ -48,6 +48,21 @@ static bool may_be_replaced(const struct vm *vm)
 	       vm->life == VM_CRASHED || vm->life == VM_MOVED;
 }
 
+/* It came over a wire: as in a configuration file. */
+static bool is_name(const char *name)
+{
+	size_t n = 0;
+
+	for (; n < VM_NAME_MAX && name[n]; n++) {
+		char c = name[n], small = c | 0x20;
+
+		if (!(small >= 'a' && small <= 'z') &&
+		    !(c >= '0' && c <= '9') && c != '-' && c != '_' && c != '.')
+			return false;
+	}
+	return n && n < VM_NAME_MAX;
+}
+
 err_t vm_arrive(const char *name, u64 memory, struct vm **out)
 {
 	struct vm_config config = {.memory = memory, .cpus = 1, .host_cpu = -1};
@@ -56,6 +71,8 @@ err_t vm_arrive(const char *name, u64 memory, struct vm **out)
 
 	if (!engine)
 		return E_UNSUPPORTED;
+	if (!is_name(name))
+		return E_INVALID;
 	if (vm && !may_be_replaced(vm))
 		return E_EXISTS;
 	copy_string(config.name, sizeof(config.name), name);

@@ -4,7 +4,8 @@
  * memory, then all else at once from the saved state, then it runs.
  *
  *	source: running -> (freeze) moving -> (thaw) running, or (leave) moved
- *	target: (arrive) arriving -> (restore) -> (run) running, or (discard) off
+ *	target: (arrive) arriving -> (restore) -> (run) running, or (discard)
+ *off
  *
  * All on the service CPU.
  */
@@ -34,7 +35,8 @@ void vm_leave(struct vm *vm, const char *to);
 
 /*
  * A VM of this name with so much zeroed RAM and nothing else. E_EXISTS: the
- * name is in use by a VM that is not off, ended or moved.
+ * name is in use by a VM that is not off, ended, crashed or moved. E_INVALID:
+ * no name that a configuration could give.
  */
 err_t vm_arrive(const char *name, u64 memory, struct vm **vm);
 
@@ -53,8 +55,8 @@ void vm_discard(struct vm *vm);
 /* The CPU that the VM needs, by the CPUID bits and values its model shows. */
 struct cpu_need {
 	u32 leaf, subleaf;
-	u8 reg;		/* 0 EAX to 3 EDX */
-	bool equal;	/* else: all bits of value */
+	u8 reg;	    /* 0 EAX to 3 EDX */
+	bool equal; /* else: all bits of value */
 	u32 value;
 	char name[32];
 };

@@ -4,6 +4,7 @@
 #include "lib/printf.h"
 #include "lib/string.h"
 #include "mm/heap.h"
+#include "vm/dirty.h"
 #include "vm/move.h"
 
 /* Nanoseconds since *mark, which is now from here on. */
@@ -68,16 +69,24 @@ static err_t rebuild(struct vm *vm, u8 *buffer, size_t room,
 err_t vm_rebuild(struct vm *vm, struct rebuild_report *report, char *why,
 		 size_t why_size)
 {
-	size_t room = vm_save_room(vm);
-	u8 *buffer = kmalloc(2 * room);
+	size_t room;
+	u8 *buffer;
 	err_t err;
 
 	memset(report, 0, sizeof(*report));
+	why[0] = '\0';
+	if (vm->life != VM_RUNNING)
+		return E_STATE;
+	if (dirty_way(vm) != DIRTY_OFF) {
+		snprintf(why, why_size, "its writes are being tracked");
+		return E_BUSY;
+	}
+	room = vm_save_room(vm);
+	buffer = kmalloc(2 * room);
 	if (!buffer) {
 		snprintf(why, why_size, "no memory for its state");
-		return E_STATE;
+		return E_NOMEM;
 	}
-	why[0] = '\0';
 	err = rebuild(vm, buffer, room, report, why, why_size);
 	kfree(buffer);
 	return err;

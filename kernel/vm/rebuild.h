@@ -18,8 +18,9 @@ struct rebuild_report {
 };
 
 /*
- * E_STATE: it does not run. After any other error the VM is off: `why` says
- * what was wrong.
+ * E_STATE: it does not run. E_BUSY: its writes are tracked, so it moves
+ * already. E_NOMEM, E_RANGE: no room for its state, it goes on. After any other
+ * error the VM is off. `why` says more, if there is more.
  */
 err_t vm_rebuild(struct vm *vm, struct rebuild_report *report, char *why,
 		 size_t why_size);

@@ -394,6 +394,6 @@ TEST(dump)
 		if (!strcmp(f->name, "svr"))
 			CHECK_EQ(device_field_get(f, cpu->lapic, 0), 0x1ff);
 	}
-	CHECK(!strncmp(fake_log, "lapic 0: clock ", 15));
+	CHECK(!strncmp(fake_log, "lapic 0: expires_ns ", 20));
 	finish();
 }
