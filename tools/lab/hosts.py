@@ -153,7 +153,7 @@ class Host:
         self.console.send(keys + "\x1d")
         self.control.event_since(start, "console", vm=vm, attached=False)
 
-    def waits(self, vm: str, start: int, timeout: float = 120,
+    def waits(self, vm: str, start: int, timeout: float = 60,
               **fields) -> dict:
         """The next event of a migration behind that place."""
         return self.control.event_since(start, "migration", timeout, vm=vm,
