@@ -402,7 +402,7 @@ def test_cut_at_any_frame(hosts: Hosts, guest, way: str) -> None:
 
 # --- hosts that die ----------------------------------------------------------
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def mortals(request) -> Iterator[Hosts]:
     with running(request, "mortals", End(config=VMS, migrate=PATIENT),
                  End(migrate=PATIENT)) as both:
@@ -411,10 +411,14 @@ def mortals(request) -> Iterator[Hosts]:
 
 @pytest.mark.parametrize("phase", PHASES)
 def test_target_dies(mortals: Hosts, phase: str) -> None:
-    """Before the commit: the source has everything, and goes on."""
+    """Before the commit: the source has everything, and goes on. It looks for
+    the target until it is told not to."""
     begin(mortals, "idle")
     places = in_phase(mortals, "idle", phase)
     mortals.b.kill()
+    if phase != "stopped":
+        goes_on(mortals.a, "idle")
+    mortals.a.ask("migrate cancel")
     not_moved(mortals, "idle", places)
     mortals.restart(1)
     moved(mortals, "idle", mortals.a, mortals.b)
