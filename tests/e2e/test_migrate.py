@@ -73,7 +73,8 @@ def running(request, name: str, a: End, b: End, **more) -> Iterator[Hosts]:
 @pytest.fixture(scope="module", params=[1, 2], ids=["svm-1", "svm-2"])
 def hosts(request) -> Iterator[Hosts]:
     cpus = request.param
-    with running(request, f"svm-{cpus}", End(config=VMS, cpus=cpus, migrate=PATIENT),
+    with running(request, f"svm-{cpus}",
+                 End(config=VMS, cpus=cpus, migrate=PATIENT),
                  End(cpus=cpus, migrate=PATIENT)) as both:
         yield both
 
