@@ -73,7 +73,8 @@ def running(request, name: str, a: End, b: End, **more) -> Iterator[Hosts]:
 @pytest.fixture(scope="module", params=[1, 2], ids=["svm-1", "svm-2"])
 def hosts(request) -> Iterator[Hosts]:
     cpus = request.param
-    with running(request, f"svm-{cpus}", End(config=VMS, cpus=cpus, migrate=PATIENT),
+    with running(request, f"svm-{cpus}",
+                 End(config=VMS, cpus=cpus, migrate=PATIENT),
                  End(cpus=cpus, migrate=PATIENT)) as both:
         yield both
 
@@ -195,7 +196,8 @@ def test_policy_ends_as_promised(hosts: Hosts, guest, policy: str) -> None:
 
 @pytest.mark.parametrize("way", ["wp", "dbit"])
 def test_dirty_ways(hosts: Hosts, guest, way: str) -> None:
-    move = moved(hosts, guest("hot"), hosts.a, hosts.b, dirty=way)
+    move = moved(hosts, guest("hot"), hosts.a, hosts.b, dirty=way,
+                 limit="8M")
     assert sum(r["pages"] for r in move.report["rounds"][1:]) > 0
     ends_well(hosts.b, "hot")
 
@@ -208,12 +210,16 @@ def test_pml_is_refused_where_there_is_none(hosts: Hosts, guest) -> None:
     assert hosts.owners(name) == ["alpha"]
 
 
-@pytest.mark.parametrize("security", ["none", "authenticate", "encrypt"])
-def test_security(hosts: Hosts, guest, security: str) -> None:
-    """An encrypted page is not on the cable in the clear; that is wire.md's
-    business. Here: each works."""
-    moved(hosts, guest("few"), hosts.a, hosts.b, security=security)
-    ends_well(hosts.b, "few")
+@pytest.mark.parametrize("security", ["none", "authenticate"])
+def test_security(request, security: str) -> None:
+    """Both ends have to want the same; encryption is what all others use."""
+    ends = [End(config=config, migrate=f"{PATIENT}security = {security}\n")
+            for config in (VMS, "")]
+    with running(request, f"svm-{security}", *ends) as both:
+        begin(both, "few")
+        move = moved(both, "few", both.a, both.b)
+        assert move.report["bytes"] > 0
+        ends_well(both.b, "few")
 
 
 def test_limit_is_kept(hosts: Hosts, guest) -> None:
@@ -253,7 +259,7 @@ def in_phase(hosts: Hosts, name: str, phase: str) -> tuple:
 
 def not_moved(hosts: Hosts, name: str, places: tuple) -> None:
     """The guest is where it was, and goes on."""
-    event = hosts.a.waits(name, places[0], change=("failed", "done", "in-doubt"))
+    event = hosts.a.waits(name, places[0], 60, change=("failed", "done"))
     assert event["change"] == "failed", event
     assert f"{name}: not moved: " in hosts.a.text
     goes_on(hosts.a, name)
@@ -266,7 +272,8 @@ def test_cancel(hosts: Hosts, guest, phase: str) -> None:
     places = in_phase(hosts, name, phase)
     hosts.a.ask("migrate cancel")
     not_moved(hosts, name, places)
-    hosts.b.waits(name, places[1], change=("failed", "discarded"))
+    if phase != "started":  # the target may not have heard of it yet
+        hosts.b.waits(name, places[1], 30, change="discarded")
     moved(hosts, name, hosts.a, hosts.b)
     ends_well(hosts.b, name)
 
@@ -306,8 +313,10 @@ def test_wrong_commands(hosts: Hosts, guest, what: str, code) -> None:
         assert error.value.code == code
     else:
         hosts.a.ask(what)  # nobody answers
-        event = hosts.a.waits(name, place, change=("failed", "done"))
-        assert event["change"] == "failed"
+        time.sleep(1)
+        assert "idle" in str(hosts.a.ask("migrate status"))
+        hosts.a.ask("migrate cancel")
+        hosts.a.waits(name, place, 30, change="failed")
     assert hosts.owners(name) == ["alpha"]
     goes_on(hosts.a, name)
 
@@ -325,7 +334,7 @@ def test_guest_ends_on_the_way(hosts: Hosts, guest, keys: str, change: str,
     hosts.a.waits(name, places[0], change="failed")
     assert hosts.owners(name) == []
     assert hosts.a.vm(name)["state"] == change
-    hosts.b.waits(name, places[1], change=("failed", "discarded"))
+    hosts.b.waits(name, places[1], 30, change="discarded")
 
 
 # --- the cable ---------------------------------------------------------------
@@ -394,7 +403,7 @@ def test_cut_at_any_frame(hosts: Hosts, guest, way: str) -> None:
 
 # --- hosts that die ----------------------------------------------------------
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def mortals(request) -> Iterator[Hosts]:
     with running(request, "mortals", End(config=VMS, migrate=PATIENT),
                  End(migrate=PATIENT)) as both:
@@ -403,10 +412,14 @@ def mortals(request) -> Iterator[Hosts]:
 
 @pytest.mark.parametrize("phase", PHASES)
 def test_target_dies(mortals: Hosts, phase: str) -> None:
-    """Before the commit: the source has everything, and goes on."""
+    """Before the commit: the source has everything, and goes on. It looks for
+    the target until it is told not to."""
     begin(mortals, "idle")
     places = in_phase(mortals, "idle", phase)
     mortals.b.kill()
+    if phase != "stopped":
+        goes_on(mortals.a, "idle")
+    mortals.a.ask("migrate cancel")
     not_moved(mortals, "idle", places)
     mortals.restart(1)
     moved(mortals, "idle", mortals.a, mortals.b)
@@ -422,7 +435,8 @@ def test_source_dies(mortals: Hosts, phase: str) -> None:
     mortals.a.kill()
     mortals.restart(0)
     assert mortals.owners("idle") == []
-    mortals.b.waits("idle", places[1], change=("failed", "discarded"))
+    if phase != "started":
+        mortals.b.waits("idle", places[1], change="discarded")
     begin(mortals, "idle")
     moved(mortals, "idle", mortals.a, mortals.b)
     ends_well(mortals.b, "idle")

@@ -32,7 +32,7 @@ LAN_MACS = Link.MACS
 MOVE_MACS = ("52:54:00:67:77:11", "52:54:00:67:77:12")
 OUTSIDE = "10.0.0.1"
 KEY = "the lab's own key"
-FINAL = ("done", "failed", "in-doubt", "dry-run")
+FINAL = ("done", "failed", "dry-run")  # doubt may pass
 
 
 @dataclass(frozen=True)
@@ -97,8 +97,8 @@ class Host:
     def __init__(self, number: int, end: End, nics: list, folder: Path,
                  plain: bool = False):
         self.number, self.end, self.name = number, end, NAMES[number]
-        spec = Spec(end.hardware, self._config(len(nics) > 1, plain), cpus=end.cpus,
-                    memory=end.memory, interactive=True, control=True,
+        spec = Spec(end.hardware, self._config(len(nics) > 1, plain),
+                    cpus=end.cpus, memory=end.memory, interactive=True, control=True,
                     nics=nics)
         self.machine = Machine(spec, folder)
         self.console: Console
@@ -110,7 +110,8 @@ class Host:
             "role = migration\n" if two else ""
         return f"[host]\nname = {self.name}\n{mig}" \
             f"[nic lan]\ndevice = {LAN_MACS[self.number]}\n" \
-            + ("" if plain else f"[migrate]\nkey = {end.key}\n{end.migrate}\n") \
+            + ("" if plain else
+               f"[migrate]\nkey = {end.key}\n{end.migrate}\n") \
             + end.config
 
     def start(self) -> None:
@@ -153,7 +154,7 @@ class Host:
         self.console.send(keys + "\x1d")
         self.control.event_since(start, "console", vm=vm, attached=False)
 
-    def waits(self, vm: str, start: int, timeout: float = 120,
+    def waits(self, vm: str, start: int, timeout: float = 60,
               **fields) -> dict:
         """The next event of a migration behind that place."""
         return self.control.event_since(start, "migration", timeout, vm=vm,
@@ -303,8 +304,8 @@ class Hosts:
         seconds = time.monotonic() - begun.when
         for host, start in ((source, begun.said), (target, begun.told)):
             self._await_certificate(host, vm, start)
-        return Move(vm, whole["report"], whole["parts"], final, arrived, source.text[begun.said:],
-                    target.text[begun.told:], seconds)
+        return Move(vm, whole["report"], whole["parts"], final, arrived,
+                    source.text[begun.said:], target.text[begun.told:], seconds)
 
     @staticmethod
     def _await_certificate(host: Host, vm: str, start: int) -> None:

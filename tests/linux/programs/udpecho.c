@@ -1,6 +1,6 @@
 /*
- * udpecho PORT: every datagram goes back where it came from. What waits here has
- * room, so that whatever is lost was lost on the way.
+ * udpecho PORT: every datagram goes back where it came from. What waits here
+ * has room, so that whatever is lost was lost on the way.
  */
 #include <arpa/inet.h>
 #include <stdio.h>
