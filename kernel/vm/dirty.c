@@ -17,7 +17,7 @@
 #include "vm/vm.h"
 
 /* How much is done under tables_lock at once: entries, and what they map. */
-#define STEP	   4096u
+#define STEP	   1024u
 #define STEP_BYTES (STEP * PAGE_SIZE)
 
 #define WATCHED (SLPT_READ | SLPT_EXEC)

@@ -45,6 +45,8 @@ static void ready(struct rig *rig, unsigned cpu, u32 seed, unsigned bits,
 	rig->vcpu = rig->vm->vcpu[cpu];
 	rig_state(rig, MODE_32);
 	rig_code(rig, WRITER, sizeof(WRITER) - 1);
+	/* Bochs with SVM does not interrupt what was entered with IF=0. */
+	rig->vcpu->state.rflags |= RFLAGS_IF;
 	gpr = rig->vcpu->state.gpr;
 	gpr[RAX] = seed;
 	gpr[RCX] = 32 - bits;

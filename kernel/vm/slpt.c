@@ -419,7 +419,8 @@ void slpt_walk(const struct slpt *slpt, slpt_visit visit, void *context)
 
 /* --- watching for writes */
 
-typedef void (*leaf_action)(struct slpt *slpt, u64 *entry, u64 gpa,
+/* True: the entry was narrowed. */
+typedef bool (*leaf_action)(struct slpt *slpt, u64 *entry, u64 gpa,
 			    unsigned level, void *context);
 
 /*
@@ -429,6 +430,8 @@ typedef void (*leaf_action)(struct slpt *slpt, u64 *entry, u64 gpa,
 static u64 each_leaf(struct slpt *slpt, u64 gpa, u64 end, unsigned budget,
 		     leaf_action act, void *context)
 {
+	u64 narrowed_at = ~0ULL;
+
 	while (gpa < end && budget) {
 		unsigned level;
 		u64 *entry = find_leaf(slpt, gpa, &level);
@@ -436,40 +439,41 @@ static u64 each_leaf(struct slpt *slpt, u64 gpa, u64 end, unsigned budget,
 
 		gpa &= ~(step - 1);
 		do {
-			if (entry)
-				act(slpt, entry++, gpa, level, context);
+			if (entry && act(slpt, entry++, gpa, level, context))
+				narrowed_at = gpa;
 			gpa += step;
 			budget--;
 		} while (entry && gpa < end && budget && index_at(gpa, level) &&
 			 is_present(slpt, load(entry)) &&
 			 is_leaf(slpt, load(entry), level));
 	}
+	if (narrowed_at != ~0ULL)
+		note_narrowing(slpt, narrowed_at, "watched for writes");
 	return MIN(gpa, end);
 }
 
 /* Takes bits from an entry that other processors' walks may be changing. */
-static bool take(struct slpt *slpt, u64 *entry, u64 bits, u64 gpa,
-		 const char *what)
+static bool take(u64 *entry, u64 bits)
 {
 	if (!(load(entry) & bits))
 		return false;
 	__atomic_fetch_and(entry, ~bits, __ATOMIC_SEQ_CST);
-	note_narrowing(slpt, gpa, what);
 	return true;
 }
 
-static void watch_leaf(struct slpt *slpt, u64 *entry, u64 gpa, unsigned level,
+static bool watch_leaf(struct slpt *slpt, u64 *entry, u64 gpa, unsigned level,
 		       void *context)
 {
 	const struct slpt_format *f = slpt->format;
 	enum slpt_watching watching = *(const enum slpt_watching *)context;
 
-	if (watching == SLPT_WATCH_NONE)
+	if (watching == SLPT_WATCH_NONE) {
 		__atomic_fetch_or(entry, f->write, __ATOMIC_SEQ_CST);
-	else if (watching == SLPT_WATCH_RIGHT || level)
-		take(slpt, entry, f->write | f->dirty, gpa, "write-protected");
-	else
-		take(slpt, entry, f->dirty, gpa, "dirty bit cleared");
+		return false;
+	}
+	return take(entry, watching == SLPT_WATCH_RIGHT || level
+				   ? f->write | f->dirty
+				   : f->dirty);
 }
 
 u64 slpt_watch(struct slpt *slpt, u64 gpa, u64 end, enum slpt_watching watching,
@@ -489,16 +493,17 @@ struct harvest {
 	u64 count;
 };
 
-static void harvest_leaf(struct slpt *slpt, u64 *entry, u64 gpa, unsigned level,
+static bool harvest_leaf(struct slpt *slpt, u64 *entry, u64 gpa, unsigned level,
 			 void *context)
 {
 	struct harvest *h = context;
 
-	if (!take(slpt, entry, slpt->format->dirty, gpa, "dirty bit cleared"))
-		return;
+	if (!take(entry, slpt->format->dirty))
+		return false;
 	h->count++;
 	if (h->found)
 		h->found(h->context, gpa, LEVEL_SIZE(level));
+	return true;
 }
 
 u64 slpt_harvest_dirty(struct slpt *slpt, u64 gpa, u64 size, slpt_found found,

@@ -34,7 +34,7 @@ class Suite:
 SUITES = {
     "selftest": Suite("""
         host-cpu roundtrip entry refusal rights delivery dirty-bits leaf-sizes ledger
-        shootdown""", "selftest."),
+        shootdown dirty-wp dirty-dbit dirty-pml""", "selftest."),
     "hello": Suite("", kernel="hello.elf"),
     "hello32": Suite("", kernel="hello32.elf"),
     "exits": Suite("""

@@ -1,5 +1,7 @@
 """A person at the console: commands, mistakes, VMs started and stopped."""
 
+import re
+
 import pytest
 
 from boots import OPERATOR
@@ -48,6 +50,21 @@ def test_vm_pauses_and_goes_on(shell) -> None:
     shell.expect("clock: running")
     shell.expect("clock| ")
     assert shell.row("clock")["state"] == "running"
+
+
+@pytest.mark.parametrize("way", ["wp", "dbit"])
+def test_written_pages_are_shown(shell, way) -> None:
+    assert f"clock: {way}, 0 pages" in shell(f"vm dirty clock {way}")[0]
+    assert "busy" in shell(f"vm dirty clock {way}")[0]
+    shell.expect("clock| ")
+    shell.expect("clock| ")
+    text = shell("vm dirty clock")[0]
+    assert int(re.search(r"(\d+) pages written", text)[1]) > 0
+    assert "clock: off" in shell("vm dirty clock off")[0]
+
+
+def test_unknown_way_to_see_writes(shell) -> None:
+    assert "invalid" in shell("vm dirty clock sideways")[0]
 
 
 def test_reset_starts_anew(shell) -> None:
