@@ -166,6 +166,7 @@ static void start(const struct candidate *c)
 			  dev->driver, dev->where, err_text(err));
 		return;
 	}
+	dev->budget = POLL_BUDGET;
 	netdevs[netdev_count++] = dev;
 	log_info("net: %s: %s %s, " MAC_FORMAT ", frames up to %u%s", dev->name,
 		 dev->driver, dev->where, MAC_WORDS(dev->mac), dev->frame_max,
@@ -353,7 +354,7 @@ unsigned netdev_poll_all(void)
 	unsigned frames = 0;
 
 	for (unsigned i = 0; i < netdev_count; i++)
-		frames += netdevs[i]->ops->poll(netdevs[i], POLL_BUDGET);
+		frames += netdevs[i]->ops->poll(netdevs[i], netdevs[i]->budget);
 	return frames;
 }
 

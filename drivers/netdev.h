@@ -74,6 +74,7 @@ struct netdev {
 	unsigned rx_ring, tx_ring, rx_buffers;
 	bool link; /* when last looked at */
 	bool dead; /* did not come back from a reset: takes and gives nothing */
+	unsigned budget; /* frames taken in one round */
 	bool wakes; /* arm() leads to interrupts; else poll it by the clock */
 	const struct netdev_ops *ops;
 	/* Set by the user. The frame stays until receive() returns. */

@@ -269,9 +269,9 @@ static void report_first_entry(void)
 /* When to look again at what cannot wake us; 0: something is here already. */
 static u64 next_look(void)
 {
-	u64 wake = MIN(MIN(shell_wake(), control_wake()),
-		       MIN(MIN(guest_lines_wake(), vm_wake()),
-			   migration_wake()));
+	u64 wake =
+		MIN(MIN(shell_wake(), control_wake()),
+		    MIN(MIN(guest_lines_wake(), vm_wake()), migration_wake()));
 	u64 wait;
 
 	if (!netdev_rest_all(&wait))

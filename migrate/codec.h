@@ -8,7 +8,7 @@
 
 #include "migrate/wire.h"
 
-#define CODEC_SPARE	64 /* pages */
+#define CODEC_SPARE	64    /* pages */
 #define CODEC_LZ4_STATE 16416 /* LZ4_sizeofState(), checked at set-up */
 
 struct codec_count {
@@ -31,7 +31,7 @@ struct codec {
 	u32 cache_lines;
 	u8 *lz4_state;
 	u8 *encoded; /* MIG_PAGE bytes for an encoder's output */
-	u32 spare; /* pages that LZ4 may still take, see codec_pressed() */
+	u32 spare;   /* pages that LZ4 may still take, see codec_pressed() */
 	struct codec_count count[CODECS];
 };
 
@@ -50,7 +50,8 @@ void codec_encode(struct codec *codec, u32 page, const u8 *content, size_t room,
 /*
  * LZ4 costs more time than a fast link does, and is worth it on a slow one. So
  * it lives on time that is left over: whoever has pages to send and cannot,
- * because the link or the peer is slower than we are, says so, and it gets some.
+ * because the link or the peer is slower than we are, says so, and it gets
+ * some.
  */
 static inline void codec_pressed(struct codec *codec)
 {

@@ -31,7 +31,7 @@ void link_begin(struct link *link, u64 now)
 	link->tx_last = link->tx_acked = link->tx_sent = link->rx_last = 0;
 	link->resends = 0;
 	link->timed = 0;
-	link->round_trip = 0;
+	link->round_trip = link->patience = 0;
 	link->heard = now;
 	link->said = now;
 	link->owes = true;
@@ -67,7 +67,7 @@ u64 link_resend(const struct link *link)
 	const struct link_timers *timers = &link->config->timers;
 
 	return mig_max(timers->resend,
-		       mig_min(timers->keepalive, 3 * link->round_trip));
+		       mig_min(timers->keepalive, 3 * link->patience));
 }
 
 bool link_dead(const struct link *link, u64 now)
@@ -150,8 +150,9 @@ u64 link_wake(const struct link *link)
 }
 
 /*
- * A peer that was busy says nothing of the link: what is shorter is believed at
- * once, what is longer bit by bit.
+ * A peer that was busy says nothing of the link: for what can be done, what is
+ * shorter is believed at once and what is longer bit by bit; for how long to
+ * wait, all count alike.
  */
 static void time_round_trip(struct link *link, u64 took)
 {
@@ -159,6 +160,10 @@ static void time_round_trip(struct link *link, u64 took)
 		link->round_trip = took;
 	else
 		link->round_trip = (7 * link->round_trip + took) / 8;
+	if (took > link->patience)
+		link->patience = took;
+	else
+		link->patience = (7 * link->patience + took) / 8;
 }
 
 static void acknowledge(struct link *link, u64 now, u32 acknowledged)

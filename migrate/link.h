@@ -52,7 +52,7 @@ struct link {
 	u32 tx_last, tx_acked, tx_sent, rx_last; /* sequences of records */
 	u64 resend_at;
 	unsigned resends;
-	u64 round_trip, sent_at;
+	u64 round_trip, patience, sent_at;
 	u32 timed; /* the sequence whose round trip is being measured */
 	bool owes; /* an acknowledgement */
 	struct link_slot ring[RECORD_WINDOW];

@@ -39,9 +39,9 @@ struct source_config {
 	char vm[WIRE_NAME];
 	u64 pages;
 	const u8 *zero_page; /* NULL, or what page() returns for known zeroes */
-	u32 state_room;	 /* bytes set aside for the state */
-	u32 cache_lines; /* of the delta codec, 4 KiB each */
-	u64 rate;	 /* bytes per second, 0: unlimited */
+	u32 state_room;	     /* bytes set aside for the state */
+	u32 cache_lines;     /* of the delta codec, 4 KiB each */
+	u64 rate;	     /* bytes per second, 0: unlimited */
 	bool dry_run;
 	const struct policy *policy;
 	struct policy_params params;
@@ -87,7 +87,7 @@ struct source {
 	struct control heard; /* the target's last head */
 	bool heard_any;
 	struct round_stats round;
-	u64 bandwidth; /* of the latest round that tells it */
+	u64 bandwidth;	 /* of the latest round that tells it */
 	u64 round_until; /* a round without pages is not over at once */
 	u64 round_at, round_pages, round_bytes, round_again, round_zero;
 	struct report report;

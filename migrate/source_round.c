@@ -2,8 +2,8 @@
 #include "migrate/source.h"
 
 #define EMPTY_ROUND	   1000 /* microseconds */
-#define LATENCY_FRAMES	   4  /* in a round trip, at least */
-#define SIGNIFICANT_FRAMES 16 /* that make a round tell the bandwidth */
+#define LATENCY_FRAMES	   4	/* in a round trip, at least */
+#define SIGNIFICANT_FRAMES 16	/* that make a round tell the bandwidth */
 
 static void round_start(struct source *source, u64 now)
 {

@@ -4,12 +4,13 @@
 static void describe(struct source *source)
 {
 	const struct source_config *config = source->config;
-	u8 data[RECORD_DESCRIBE_SIZE];
+	u8 data[RECORD_DESCRIBE_SIZE + WIRE_NAME];
 
 	put_u64(data, config->pages);
 	put_u32(data + 8, config->state_room);
 	put_u32(data + 12, config->dry_run);
 	memcpy(data + 16, config->vm, WIRE_NAME);
+	memcpy(data + RECORD_DESCRIBE_SIZE, config->link.name, WIRE_NAME);
 	link_queue(&source->link, RECORD_DESCRIBE, data, sizeof(data));
 }
 

@@ -106,6 +106,9 @@ static void on_describe(struct target *target, const struct record *record)
 		return;
 	memcpy(vm, record->data + 16, WIRE_NAME);
 	vm[WIRE_NAME - 1] = 0;
+	if (record->size >= RECORD_DESCRIBE_SIZE + WIRE_NAME)
+		memcpy(target->from, record->data + RECORD_DESCRIBE_SIZE,
+		       WIRE_NAME - 1);
 	if (code == MIG_OK && !target->described &&
 	    !(get_u32(record->data + 12) & 1)) {
 		code = target->ops->describe(target->context, vm,

@@ -46,11 +46,12 @@ struct target {
 
 	u8 challenge[16];
 	u8 migration[16], nonce[16]; /* of the session, as offered */
-	struct hello accept; /* the answer to a repeated OFFER */
-	bool answer;	     /* ACCEPT or HERE or DENY is to be sent */
+	struct hello accept;	     /* the answer to a repeated OFFER */
+	bool answer;		     /* ACCEPT or HERE or DENY is to be sent */
 	struct hello reply;
 	u8 reply_to[6];
-	u64 pages; /* offered */
+	u64 pages;	      /* offered */
+	char from[WIRE_NAME]; /* the source, if it said */
 	bool described;
 
 	u32 requirements;

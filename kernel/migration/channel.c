@@ -10,7 +10,8 @@
 #define BUFFERS_MAX  256
 #define BUFFERS_MIN  8
 #define BUFFERS_SIZE MIB(4)
-#define SPARE	     8 /* receive buffers that are not for page frames */
+#define ROUND_SIZE   KIB(512) /* of frames, taken in one round */
+#define SPARE	     8	      /* receive buffers that are not for page frames */
 
 static struct {
 	struct netdev *dev;
@@ -77,8 +78,7 @@ static err_t make_buffers(unsigned wanted)
 	return E_OK;
 }
 
-err_t channel_open(unsigned buffers,
-		   void (*take)(const void *frame, u32 size))
+err_t channel_open(unsigned buffers, void (*take)(const void *frame, u32 size))
 {
 	struct netdev *dev = choose();
 	err_t err;
@@ -93,6 +93,8 @@ err_t channel_open(unsigned buffers,
 		channel.dev = NULL;
 		return err;
 	}
+	/* Frames may be large, and take long to decipher. */
+	dev->budget = MAX(ROUND_SIZE / channel.frame_max, 4);
 	dev->sent = sent;
 	if (dev->role == NETDEV_MIGRATION)
 		dev->receive = receive;

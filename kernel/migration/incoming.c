@@ -22,13 +22,16 @@ static unsigned describe(void *context, const char *vm, u64 pages)
 	struct incoming *in = context;
 	err_t err = vm_arrive(vm, pages * PAGE_SIZE, &in->vm);
 
+	migration_take_cpu();
 	copy_string(in->vm_name, sizeof(in->vm_name), vm);
 	in->began = now_ns();
 	snprintf(in->peer, sizeof(in->peer), MAC_FORMAT,
 		 MAC_WORDS(in->target->link.peer));
+	if (in->target->from[0])
+		copy_string(in->peer, sizeof(in->peer), in->target->from);
 	if (!err)
 		return MIG_OK;
-	return err == E_NOMEM	? MIG_MEMORY
+	return err == E_NOMEM	 ? MIG_MEMORY
 	       : err == E_EXISTS ? MIG_EXISTS
 				 : MIG_HOST;
 }
@@ -47,6 +50,7 @@ static unsigned load(void *context, const u8 *state, size_t size)
 	if (!err)
 		(void)away_hold(in->vm); /* else its frames are lost, as ever */
 	in->restore_ns = now_ns() - start;
+	migration_take_cpu();
 	return err ? MIG_HOST : MIG_OK;
 }
 
@@ -61,6 +65,7 @@ static void run(void *context)
 		log_error("%s: does not run: %s", in->vm_name, err_text(err));
 	away_back(in->vm);
 	away_announce(in->vm);
+	migration_take_cpu();
 }
 
 static void discard(void *context)
@@ -69,6 +74,7 @@ static void discard(void *context)
 
 	vm_discard(in->vm);
 	away_forget(in->vm);
+	migration_take_cpu();
 	in->vm = NULL;
 }
 
@@ -150,6 +156,30 @@ err_t incoming_listen(void)
  * An offer is for the target that knows the migration, else for the one that
  * listens; all else says by its session whom it means.
  */
+/*
+ * A source that begins anew has forgotten, or lost, what it began before: what
+ * waits here for a session that is gone makes room. It was never prepared, so
+ * whoever began it still has it. (Only a fresh offer does that: nothing that is
+ * replayed knows the challenge.)
+ */
+void incoming_make_room(const u8 *frame, u32 size)
+{
+	struct target *target = incoming[0] ? incoming[0]->target : NULL;
+	struct hello hello;
+
+	if (!target || target->link.up || target->state == TARGET_LISTENING ||
+	    target->state >= TARGET_PREPARED ||
+	    !link_hello_open(&incoming[0]->config.link, frame, size, &hello) ||
+	    hello.type != HELLO_OFFER ||
+	    memcmp(hello.challenge, target->challenge,
+		   sizeof(hello.challenge)) ||
+	    !memcmp(hello.migration, target->migration,
+		    sizeof(hello.migration)))
+		return;
+	target_discard(target);
+	incoming_look();
+}
+
 bool incoming_is_for(const struct incoming *in, const u8 *frame, u32 size)
 {
 	const struct target *target = in->target;

@@ -14,8 +14,8 @@
 struct vm;
 struct answer;
 
-#define MIGRATION_KEY_MAX 65
-#define HOST_NAME_MAX	  24
+#define MIGRATION_KEY_MAX      65
+#define HOST_NAME_MAX	       24
 #define MIGRATION_DOWNTIME_MAX 60000 /* ms */
 #define MIGRATION_ROUNDS_MAX   64
 #define MIGRATION_CACHE_MAX    MIB(512)
@@ -42,7 +42,7 @@ enum migration_listen { LISTEN_AUTO, LISTEN_NO, LISTEN_YES };
 /* The section [migrate]. */
 struct migration_config {
 	char key[MIGRATION_KEY_MAX];
-	unsigned listen; /* auto: when there is a key, or none is needed */
+	unsigned listen;  /* auto: when there is a key, or none is needed */
 	unsigned buffers; /* for frames to be sent; 0: 4 MiB of them */
 	struct migration_options options;
 };

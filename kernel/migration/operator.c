@@ -66,7 +66,8 @@ static void show_incoming(struct answer *a, const struct incoming *in)
 	answer_text(a, "host", in->peer);
 	answer_text(a, "state", mig_state_text(t->state));
 	answer_none(a, "round");
-	answer_number(a, "pages_left", t->pages - MIN(t->pages, t->receiver.applied));
+	answer_number(a, "pages_left",
+		      t->pages - MIN(t->pages, t->receiver.applied));
 	answer_number(a, "bytes", t->link.counts.rx_bytes);
 	answer_none(a, "predicted_us");
 	answer_text(a, "result",
@@ -112,7 +113,8 @@ void migration_cancel(struct answer *a)
 static struct incoming *prepared(void)
 {
 	for (unsigned i = 0; i < ARRAY_LEN(incoming); i++)
-		if (incoming[i] && incoming[i]->target->state == TARGET_PREPARED)
+		if (incoming[i] &&
+		    incoming[i]->target->state == TARGET_PREPARED)
 			return incoming[i];
 	return NULL;
 }
@@ -152,8 +154,9 @@ void migration_in_doubt(struct answer *a)
 void migration_force_source(struct answer *a, bool run_here)
 {
 	if (!source_in_doubt()) {
-		answer_error(a, E_STATE, "migrate %s: no VM of this host is in "
-					 "doubt",
+		answer_error(a, E_STATE,
+			     "migrate %s: no VM of this host is in "
+			     "doubt",
 			     run_here ? "resume" : "release");
 		return;
 	}
@@ -166,8 +169,7 @@ void migration_force_source(struct answer *a, bool run_here)
 void migration_force_target(struct answer *a, bool run_here)
 {
 	struct incoming *in = incoming[0];
-	bool done = run_here ? (in = prepared()) &&
-				       target_force_run(in->target)
+	bool done = run_here ? (in = prepared()) && target_force_run(in->target)
 			     : in && target_discard(in->target);
 
 	if (!done) {

@@ -10,6 +10,7 @@
 #include "vm/move.h"
 
 #define PROGRESS_NS   NS_PER_S
+#define PATIENCE_NS   (10 * NS_PER_S) /* until a host answers at all */
 #define CLASSIC_PAGES 64 /* that may remain, for the classic policy */
 #define HARDEST	      20 /* percent of its time are left to a guest */
 
@@ -24,11 +25,13 @@ static void harvest(void *context, u64 *bitmap)
 
 	if (out->tracking) {
 		dirty_harvest(out->vm, bitmap);
+		migration_take_cpu();
 		return;
 	}
 	out->tracking = dirty_on(out->vm, out->way) == E_OK;
 	if (!out->tracking)
 		out->why = "no memory to track what the guest writes";
+	migration_take_cpu();
 }
 
 static void stop(void *context)
@@ -43,6 +46,8 @@ static void stop(void *context)
 	if (!out->frozen)
 		out->why = "the guest has ended";
 	out->at.stopped = now_ns();
+	migration_take_cpu();
+	tell_outgoing(out, "stopped");
 }
 
 static void resume(void *context)
@@ -52,6 +57,7 @@ static void resume(void *context)
 	if (out->frozen)
 		vm_thaw(out->vm);
 	away_back(out->vm);
+	migration_take_cpu();
 	out->frozen = false;
 }
 
@@ -78,14 +84,15 @@ static bool pass(void *context, const void *frame, u32 size)
 	struct outgoing *out = context;
 	struct link *link = &out->source->link;
 
+	migration_take_cpu();
 	while (link->up && size <= FORWARD_FRAME_MAX && out->passed < size) {
 		u8 *buffer = channel_buffer();
 
 		if (!buffer)
 			return false;
-		channel_send(buffer, (u32)forward_output(link, migration_now(),
-							 frame, size,
-							 &out->passed, buffer));
+		channel_send(buffer,
+			     (u32)forward_output(link, migration_now(), frame,
+						 size, &out->passed, buffer));
 	}
 	out->passed = 0;
 	return true;
@@ -102,6 +109,7 @@ static void release(void *context)
 	out->source->forwards = true;
 	vm_leave(out->vm, out->config.target);
 	away_gone(out->vm, pass, out);
+	migration_take_cpu();
 }
 
 static const u8 *page(void *context, u64 index)
@@ -181,7 +189,7 @@ err_t outgoing_start(struct vm *vm, const char *host,
 	}
 	source_init(out->source, &out->config, &ops, out, out->memory);
 	source_begin(out->source, migration_now());
-	out->told_at = now_ns();
+	out->began = out->told_at = now_ns();
 	tell_outgoing(out, "started");
 	return E_OK;
 }
@@ -258,6 +266,8 @@ static void tell_how_it_goes(struct outgoing *out)
 	enum source_state state = source_state(source);
 	u64 now = now_ns();
 
+	if (state == SOURCE_IN_DOUBT && out->seen != SOURCE_IN_DOUBT)
+		out->told_at = now; /* it is so for a moment in every one */
 	if (source->report.rounds > out->told_rounds) {
 		tell_round(out);
 		out->told_rounds = source->report.rounds;
@@ -280,6 +290,9 @@ static void check_guest(struct outgoing *out)
 	if (!out->frozen && life != VM_RUNNING)
 		out->why = life == VM_PAUSED ? "the guest was paused"
 					     : "the guest has ended";
+	if (!out->source->had_session && now_ns() - out->began >= PATIENCE_NS)
+		out->why = "no host of that name answers, or it has another "
+			   "key or security";
 	if (out->why)
 		source_cancel(out->source, migration_now());
 }

@@ -26,6 +26,13 @@ u64 migration_now(void);
 void migration_link(struct link_config *link, unsigned security,
 		    unsigned codecs);
 bool migration_may_speak(unsigned security); /* there is a key, or no need */
+/*
+ * The libraries below are compiled for user land: they use SSE, whose registers
+ * may hold a guest's, and look for a canary at FS:0x28. To be called before
+ * they are, and after whatever may have let a guest run on this CPU meanwhile,
+ * since we may be called back from them.
+ */
+void migration_take_cpu(void);
 void migration_random(void *context, u8 *to, size_t size);
 
 /* --- outgoing.c */
@@ -53,6 +60,7 @@ struct outgoing {
 	enum source_state seen; /* when it was looked at last */
 	bool told;		/* its end */
 	u32 told_rounds;
+	u64 began;
 	u64 told_at;	 /* ns, of the last word on how it goes */
 	u64 told_bytes;	 /* that had been sent then */
 	u32 passed;	 /* of a frame that is being passed on */
@@ -81,7 +89,7 @@ struct incoming {
 	bool built;    /* from its state, at least once */
 	enum target_state seen;
 	char vm_name[WIRE_NAME];
-	char peer[20]; /* its address */
+	char peer[WIRE_NAME]; /* its name, or its address */
 	u64 began, restore_ns, run_ns;
 };
 
@@ -90,6 +98,7 @@ extern struct incoming *incoming[1 + INCOMING_KEPT];
 
 err_t incoming_listen(void);
 void incoming_look(void);
+void incoming_make_room(const u8 *frame, u32 size);
 bool incoming_is_for(const struct incoming *in, const u8 *frame, u32 size);
 
 /* --- needs.c */

@@ -10,8 +10,10 @@
 #include "vm/sched.h"
 #include "vm/vm.h"
 
-#define BURST	 32		   /* frames, then what came in is looked at */
-#define SHARE_NS (1 * NS_PER_MS)   /* where guests wait for this CPU */
+#define BURST	 32		 /* frames, then what came in is looked at */
+#define GIVE_UP	 60000000	 /* microseconds without the other host, */
+#define ORPHAN	 120000000	 /* or without the source */
+#define SHARE_NS (1 * NS_PER_MS) /* where guests wait for this CPU */
 
 static struct migration_config config;
 static char name[WIRE_NAME];
@@ -41,6 +43,8 @@ void migration_link(struct link_config *link, unsigned security,
 		.features = codecs,
 		.timers = link_timers_default,
 	};
+	link->timers.give_up = GIVE_UP;
+	link->timers.orphan = ORPHAN;
 	memcpy(link->name, name, sizeof(name));
 	memcpy(link->mac, channel_nic()->mac, sizeof(link->mac));
 	memcpy(link->psk, key, sizeof(key));
@@ -56,11 +60,7 @@ const struct migration_options *migration_defaults(void)
 	return &config.options;
 }
 
-/*
- * The libraries below are compiled for user land: they use SSE, whose registers
- * may hold a guest's, and look for a canary at FS:0x28.
- */
-static void prepare_cpu(void)
+void migration_take_cpu(void)
 {
 	static u64 canary[8];
 
@@ -78,7 +78,8 @@ static void receive(const void *buffer, u32 size)
 	u8 *frame = (u8 *)buffer, copy[WIRE_FRAME_MIN];
 	bool leaves = size <= sizeof(copy) && outgoing_is_for(frame, size);
 
-	prepare_cpu();
+	migration_take_cpu();
+	incoming_make_room(frame, size);
 	if (leaves)
 		memcpy(copy, frame, MIN(size, sizeof(copy)));
 	for (unsigned i = 0; i < ARRAY_LEN(incoming); i++)
@@ -98,7 +99,7 @@ void migration_init(const struct migration_config *from, const char *host)
 	wanted = from->listen == LISTEN_YES ||
 		 (from->listen == LISTEN_AUTO && secret);
 	copy_string(name, sizeof(name), host);
-	prepare_cpu();
+	migration_take_cpu();
 	crypto_secret(key, config.key, strlen(config.key));
 	err = channel_open(config.buffers, receive);
 	if (err) {
@@ -135,13 +136,17 @@ static bool send_one(u64 now, u8 *buffer)
 
 static bool send_burst(void)
 {
-	u64 now = migration_now();
+	u64 start = now_ns();
 
-	for (unsigned i = 0; i < BURST; i++) {
+	for (unsigned i = 0; i < BURST && now_ns() - start < SHARE_NS; i++) {
 		u8 *buffer = channel_buffer();
 
-		if (!buffer || !send_one(now, buffer))
-			return channel_flush() && false;
+		if (!buffer && outgoing.source)
+			codec_pressed(&outgoing.source->sender.codec);
+		if (!buffer || !send_one(migration_now(), buffer)) {
+			channel_flush();
+			return false;
+		}
 	}
 	channel_flush();
 	return true;
@@ -159,9 +164,9 @@ static bool work(void)
 /* As long as frames fly, guests on this CPU have short turns too. */
 static void share_cpu(void)
 {
-	bool busy = outgoing_busy() ||
-		    (incoming[0] &&
-		     incoming[0]->target->state != TARGET_LISTENING);
+	bool busy =
+		outgoing_busy() ||
+		(incoming[0] && incoming[0]->target->state != TARGET_LISTENING);
 
 	sched_set_turn(busy ? SHARE_NS : 0);
 }
@@ -174,7 +179,7 @@ bool migration_poll(void)
 	if (!channel_nic() || (!outgoing.source && !incoming[0]))
 		return false;
 	share_cpu();
-	prepare_cpu();
+	migration_take_cpu();
 	do
 		more = work() | (netdev_poll_all() != 0);
 	while (more && cpu_count() == 1 && now_ns() - start < SHARE_NS);
@@ -191,8 +196,7 @@ u64 migration_wake(void)
 		wake = source_wake(outgoing.source, now);
 	for (unsigned i = 0; i < ARRAY_LEN(incoming); i++)
 		if (incoming[i])
-			wake = MIN(wake,
-				   target_wake(incoming[i]->target, now));
+			wake = MIN(wake, target_wake(incoming[i]->target, now));
 	if (wake == ~0ULL)
 		return wake;
 	return rdtsc() + ns_to_tsc((wake - MIN(now, wake)) * NS_PER_US);

@@ -27,9 +27,9 @@ struct command {
 	void (*run)(struct answer *a, struct vm *vm, const char *argument);
 };
 
-extern const struct command host_commands[]; /* commands_host.c */
-extern const struct command vm_commands[];   /* commands_vm.c */
-extern const struct command net_commands[];  /* net_list.c */
+extern const struct command host_commands[];	/* commands_host.c */
+extern const struct command vm_commands[];	/* commands_vm.c */
+extern const struct command net_commands[];	/* net_list.c */
 extern const struct command migrate_commands[]; /* commands_migrate.c */
 
 #define COMMAND_MAX 200 /* characters of a line */

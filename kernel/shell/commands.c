@@ -15,11 +15,8 @@ static const struct command help_commands[] = {
 };
 
 static const struct command *const groups[] = {
-	help_commands,
-	host_commands,
-	vm_commands,
-	net_commands,
-	migrate_commands,
+	help_commands, host_commands,	 vm_commands,
+	net_commands,  migrate_commands,
 };
 
 #define for_each_command(c)                                 \
@@ -210,7 +207,8 @@ unsigned command_complete(char *line, size_t size, bool list)
 
 	for_each_command (c) {
 		consider(&found, c->name);
-		for (unsigned i = 0; c->takes == TAKES_VM && i < vm_count; i++) {
+		for (unsigned i = 0; c->takes == TAKES_VM && i < vm_count;
+		     i++) {
 			snprintf(whole, sizeof(whole), "%s %s", c->name,
 				 vms[i]->config.name);
 			if (found.n > strlen(c->name))

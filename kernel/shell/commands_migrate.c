@@ -162,9 +162,12 @@ static void run_discard(struct answer *a, struct vm *vm, const char *argument)
 }
 
 const struct command migrate_commands[] = {
-	{"migrate status", "", "VMs that leave or arrive", TAKES_WORD, run_status},
-	{"migrate cancel", "", "the VM that leaves stays", TAKES_WORD, run_cancel},
-	{"migrate dry-run", "VM to HOST ...", "what it would take", TAKES_LINE, run_dry},
+	{"migrate status", "", "VMs that leave or arrive", TAKES_WORD,
+	 run_status},
+	{"migrate cancel", "", "the VM that leaves stays", TAKES_WORD,
+	 run_cancel},
+	{"migrate dry-run", "VM to HOST ...", "what it would take", TAKES_LINE,
+	 run_dry},
 	{"migrate in-doubt", "", "what waits for a word of yours", TAKES_WORD,
 	 run_doubt},
 	{"migrate resume", "", "in doubt: run the VM here again", TAKES_WORD,
@@ -175,6 +178,7 @@ const struct command migrate_commands[] = {
 	 run_run},
 	{"migrate discard", "", "forget the VM that arrives", TAKES_WORD,
 	 run_discard},
-	{"migrate", "VM to HOST ...", "move it while it runs", TAKES_LINE, run_migrate},
+	{"migrate", "VM to HOST ...", "move it while it runs", TAKES_LINE,
+	 run_migrate},
 	{NULL},
 };

@@ -344,10 +344,11 @@ static err_t set_codecs(struct parser *p, const struct key *key, struct slice s,
 	unsigned bits;
 
 	if (!migration_codecs(s.at, s.n, &bits))
-		return config_fail(p,
-				   "%s: \"%.*s\" is unknown (expected all, none "
-				   "or some of word,delta,lz4)",
-				   key->name, SHOWN(s));
+		return config_fail(
+			p,
+			"%s: \"%.*s\" is unknown (expected all, none "
+			"or some of word,delta,lz4)",
+			key->name, SHOWN(s));
 	memcpy(field, &bits, sizeof(bits));
 	return E_OK;
 }

@@ -59,10 +59,11 @@ static void run_net_list(struct answer *a, struct vm *vm, const char *argument)
 }
 
 const struct command net_commands[] = {
-	{"net list", "", "the host's network devices", TAKES_WORD, run_net_list},
+	{"net list", "", "the host's network devices", TAKES_WORD,
+	 run_net_list},
 	{"net switch", "", "its ports, whom it heard where", TAKES_WORD,
 	 run_net_switch},
-	{"net bench", "WHAT,KEY=VALUE", "blast, ping or sink frames", TAKES_WORD,
-	 run_net_bench},
+	{"net bench", "WHAT,KEY=VALUE", "blast, ping or sink frames",
+	 TAKES_WORD, run_net_bench},
 	{NULL},
 };

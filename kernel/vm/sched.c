@@ -71,7 +71,8 @@ static void rest(struct vcpu *vcpu, u64 started)
 	u64 now = rdtsc();
 
 	if (unlikely(speed))
-		vcpu->rest_until = now + (now - started) * (100 - speed) / speed;
+		vcpu->rest_until =
+			now + (now - started) * (100 - speed) / speed;
 }
 
 static bool rests(const struct vcpu *vcpu)

@@ -68,8 +68,8 @@ struct vcpu {
 	struct lapic *lapic;
 	u64 timer_deadline; /* host TSC of its next timer, ~0: none */
 
-	u64 look_at;   /* host TSC: look around when it has passed */
-	u64 run_ticks; /* in vcpu_run(), guest and host */
+	u64 look_at;	/* host TSC: look around when it has passed */
+	u64 run_ticks;	/* in vcpu_run(), guest and host */
 	u64 rest_until; /* host TSC: it is slowed down, see vm->speed */
 	struct code_cache code;
 	struct exit_count exits[EXIT_REASON_COUNT];

@@ -1,10 +1,9 @@
 /*
  * Goes on until the downtime that the measured rates predict is short enough,
- * and then as long as each round makes it shorter still: what was allowed is not
- * what is wanted.
- * When a round did not shrink it by a tenth, the guest is slowed down; when it
- * is as slow as allowed, or the rounds are used up, it gives up rather than
- * break its word.
+ * and then as long as each round makes it shorter still: what was allowed is
+ * not what is wanted. When a round did not shrink it by a tenth, the guest is
+ * slowed down; when it is as slow as allowed, or the rounds are used up, it
+ * gives up rather than break its word.
  */
 #include "migrate/policy.h"
 
