@@ -30,18 +30,21 @@ static inline u64 mig_max(u64 a, u64 b)
 	return a > b ? a : b;
 }
 
-/* Little-endian fields at any address; x86 is little-endian. */
-#define MIG_FIELD(type)                                   \
-	static inline type get_##type(const u8 *at)       \
-	{                                                 \
-		type value;                               \
-                                                          \
-		memcpy(&value, at, sizeof(value));        \
-		return value;                             \
-	}                                                 \
-	static inline void put_##type(u8 *at, type value) \
-	{                                                 \
-		memcpy(at, &value, sizeof(value));        \
+/*
+ * Little-endian fields at any address; x86 is little-endian. The builtin is a
+ * move also where the compiler is told that there is no C library.
+ */
+#define MIG_FIELD(type)                                      \
+	static inline type get_##type(const u8 *at)          \
+	{                                                    \
+		type value;                                  \
+                                                             \
+		__builtin_memcpy(&value, at, sizeof(value)); \
+		return value;                                \
+	}                                                    \
+	static inline void put_##type(u8 *at, type value)    \
+	{                                                    \
+		__builtin_memcpy(at, &value, sizeof(value)); \
 	}
 MIG_FIELD(u16)
 MIG_FIELD(u32)
