@@ -76,14 +76,11 @@ static void finish(const struct predict_input *input,
 	u64 bytes = round->round == 0 ? input->first_bytes
 				      : round->remaining * input->page_bytes;
 
-	u64 queue = mig_min(input->path.queue, round->bytes);
-
 	prediction->rounds = round->round;
 	prediction->throttle = round->throttle;
 	if (prediction->code != MIG_OK)
 		return;
-	prediction->downtime = predict_downtime(&input->path, bytes) +
-			       predict_time(queue, input->path.bandwidth);
+	prediction->downtime = predict_downtime(&input->path, bytes);
 	prediction->bytes += bytes;
 	prediction->total += prediction->downtime;
 }

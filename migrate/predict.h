@@ -18,7 +18,6 @@ struct dirty_point {
 struct predict_path {
 	u64 bandwidth;	/* bytes per second that the page channel reaches, */
 	u64 link;	/* and the link when nothing holds it back */
-	u64 queue;	/* bytes that fill the link when the guest stops */
 	u64 round_trip; /* microseconds */
 	u64 state_bytes;
 };

@@ -412,14 +412,13 @@ static void fly(struct sender *sender, struct flight *flight,
 	sender->flight_count++;
 }
 
-/* The last frame has gone out and somebody waits: an empty one is answered at
- * once. */
+/* The last frame has gone out: an empty one is answered at once. */
 static size_t ask_ack(struct sender *sender, struct link *link, u64 now,
 		      u8 *frame)
 {
 	struct flight *flight;
 
-	if (!sender->hurry || sender->asked || sender->unresolved == 0 ||
+	if (sender->asked || sender->unresolved == 0 ||
 	    !window_open(sender, link, WINDOW_SPAN))
 		return 0;
 	flight = next_flight(sender);

@@ -58,8 +58,7 @@ struct sender {
 	u32 unresolved;
 	u16 flying[FLYING_COUNTERS]; /* unresolved parts by page, hashed */
 	u64 progress_at;
-	bool hurry; /* the guest stands still, */
-	bool asked; /* and an acknowledgement was asked for */
+	bool asked; /* for the last frame's acknowledgement */
 
 	u64 rate; /* bytes per second, 0: unlimited */
 	u64 allowance, allowance_at;

@@ -41,7 +41,6 @@ void source_begin(struct source *source, u64 now)
 
 static void run_on(struct source *source, u64 now)
 {
-	source->sender.hurry = false;
 	if (!source->stopped)
 		return;
 	source->ops->resume(source->context);
@@ -361,7 +360,7 @@ static void check_time(struct source *source, u64 now)
 	    now - source->stopped_at >= source->config->link.timers.stopped_max)
 		fall_back(source, now);
 	if (source->state == SOURCE_COPYING &&
-	    sender_sent_all(&source->sender) && now >= source->round_until)
+	    sender_resolved_all(&source->sender) && now >= source->round_until)
 		source_round_next(source, now);
 }
 

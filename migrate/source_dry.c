@@ -81,10 +81,6 @@ static void find_path(const struct source *source, struct predict_path *path)
 
 	path->link = mig_min(window(source), measured(source));
 	path->bandwidth = rate == 0 ? path->link : mig_min(path->link, rate);
-	/* A link that is not held back is full when the guest stops. */
-	if (path->bandwidth != rate)
-		path->queue = mig_min(source->heard.credit, WINDOW_SPAN) *
-			      source->link.frame_size;
 	path->state_bytes = source->config->state_room;
 }
 

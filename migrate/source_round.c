@@ -94,7 +94,7 @@ static void record_round(struct source *source)
 void source_stop(struct source *source, u64 now)
 {
 	source->ops->stop(source->context);
-	source->stopped = source->sender.hurry = true;
+	source->stopped = true;
 	source->stopped_at = now;
 	source->state = SOURCE_STOPPED;
 	source->attempt++;
