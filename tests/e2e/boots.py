@@ -71,7 +71,7 @@ MATRIX = [
 # its timers, wherever the guest is: in every interrupt handler that takes long.
 COUNTED = Boot("svm-counted", "svm",
                config("wait; vm list; off",
-                      SUITES["interrupts"].vm("interrupts", "svm")), icount=5)
+                      SUITES["interrupts"].vm("interrupts", "svm")), icount=3)
 
 # CPUs that cannot run guests: Godwit starts, says what is missing, serves.
 HELLO = SUITES["hello"].vm("hello")
