@@ -15,7 +15,8 @@ static void failed_entry(struct vcpu *vcpu)
 	svm_explain_entry(vcpu);
 	svm->vmcb->event_inj = 0;
 	svm->vmcb->clean = 0;
-	svm->after &= ~AFTER_EVENT;
+	svm_offer_interrupt(vcpu, -1);
+	svm->after &= ~(AFTER_EVENT | AFTER_VIRTUAL);
 	vcpu->valid = vcpu->dirty = STATE_ALL;
 	vcpu->exit.code = VMEXIT_INVALID;
 	vcpu->exit.reason = EXIT_ENTRY_FAILED;

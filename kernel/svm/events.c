@@ -6,7 +6,40 @@
 #include "cpu/regs.h"
 #include "svm/svm.h"
 
+/* V_IRQ with this vector; -1: without. */
+static void set_v_irq(struct svm_vcpu *svm, int vector)
+{
+	u64 ctl = V_INTR_MASKING;
+
+	if (vector >= 0)
+		ctl |= V_IRQ | V_IGN_TPR | V_INTR_PRIO(0xf) |
+		       (u64)vector << V_INTR_VECTOR_SHIFT;
+	if (svm->vmcb->int_ctl != ctl) {
+		svm->vmcb->int_ctl = ctl;
+		svm_dirty(svm, CLEAN_TPR);
+	}
+}
+
 /* --- in: what state.pending says */
+
+/*
+ * QEMU's TCG delivers an interrupt from EVENTINJ and keeps it as the exception
+ * to raise next. Should the processor look up for anything but an interrupt (a
+ * timer with -icount, the end of an RCU period) before the guest's next exit or
+ * exception, it comes a second time, and IF is not asked. From V_IRQ it comes
+ * once. IF is set: an interrupt was being delivered, or is to be now. An offer
+ * makes way for it until the next exit.
+ */
+static void inject_by_v_irq(struct svm_vcpu *svm, u8 vector)
+{
+	if (svm->after & AFTER_IRQ) {
+		svm->after &= ~AFTER_IRQ;
+		svm->offered = -1;
+		svm_come_back(svm);
+	}
+	set_v_irq(svm, vector);
+	svm->after |= AFTER_VIRTUAL;
+}
 
 /*
  * INT n, INT3, INTO and INT1 are not injected: RIP is still at the instruction,
@@ -21,6 +54,10 @@ void svm_inject(struct vcpu *vcpu)
 
 	switch (event->kind) {
 	case EVENT_INTERRUPT:
+		if (svm_caps.repeats) {
+			inject_by_v_irq(svm, event->vector);
+			return;
+		}
 		info |= TYPE_INTERRUPT << EVENT_TYPE_SHIFT;
 		break;
 	case EVENT_NMI:
@@ -51,6 +88,14 @@ void svm_interrupted_event(struct vcpu *vcpu)
 	u8 vector = info & EVENT_VECTOR;
 	struct event *event = &vcpu->state.pending;
 
+	/*
+	 * QEMU's TCG says of an interrupt from V_IRQ that it is an exception.
+	 * It is pending again already, or still offered and comes by itself.
+	 */
+	if (type == TYPE_EXCEPTION &&
+	    ((event->kind == EVENT_INTERRUPT && vector == event->vector) ||
+	     ((svm->after & AFTER_IRQ) && vector == svm->offered)))
+		return;
 	*event = (struct event){.kind = EVENT_NONE};
 	switch (type) {
 	case TYPE_INTERRUPT:
@@ -62,12 +107,6 @@ void svm_interrupted_event(struct vcpu *vcpu)
 		vcpu->state.nmi_blocked = false;
 		break;
 	case TYPE_EXCEPTION:
-		/*
-		 * QEMU's TCG says so of an interrupt from V_IRQ, which is still
-		 * set then and comes again by itself.
-		 */
-		if ((svm->after & AFTER_IRQ) && vector == svm->offered)
-			return;
 		/* INT3 and INTO: executed again, see svm_inject(). */
 		if (vector == EXC_BP || vector == EXC_OF)
 			return;
@@ -104,6 +143,20 @@ static void keep_shadow(struct vcpu *vcpu)
 		svm->after |= AFTER_SHADOW;
 }
 
+/* What was injected by V_IRQ has been delivered, or is pending as before. */
+static void take_back(struct vcpu *vcpu)
+{
+	struct svm_vcpu *svm = vcpu->hw;
+	u64 ctl = svm->vmcb->int_ctl;
+
+	if (ctl & V_IRQ)
+		vcpu->state.pending = (struct event){
+			.kind = EVENT_INTERRUPT,
+			.vector = ctl >> V_INTR_VECTOR_SHIFT,
+		};
+	set_v_irq(svm, -1);
+}
+
 /* What was armed for this entry only. */
 void svm_after_exit(struct vcpu *vcpu)
 {
@@ -114,13 +167,16 @@ void svm_after_exit(struct vcpu *vcpu)
 		vmcb->tlb_control = TLB_NOTHING;
 	if (svm->after & AFTER_EVENT)
 		vmcb->event_inj = 0;
+	if (svm->after & AFTER_VIRTUAL)
+		take_back(vcpu);
 	keep_shadow(vcpu);
 	svm->after &= AFTER_IRQ | AFTER_IRET | AFTER_SHADOW;
 	if ((svm->after & AFTER_IRET) && vmcb->rip != svm->iret_rip) {
 		vcpu->state.nmi_blocked = false;
 		svm->after &= ~AFTER_IRET;
 	}
-	/* An offer that a shadow was in the way of, and the shadow is over. */
+	/* An offer that a shadow or an event was in the way of: both are over.
+	 */
 	if (svm->retry_at != ~0ULL && !vcpu->state.shadow)
 		vcpu_request(vcpu, REQUEST_INTERRUPT);
 	if (!(svm->after & AFTER_IRQ))
@@ -163,7 +219,6 @@ void svm_offer_interrupt(struct vcpu *vcpu, int vector)
 {
 	struct svm_vcpu *svm = vcpu->hw;
 	struct vcpu_state *s = &vcpu->state;
-	u64 ctl = V_INTR_MASKING;
 
 	if (vector >= 0 && s->shadow) {
 		svm_come_back(svm);
@@ -176,16 +231,10 @@ void svm_offer_interrupt(struct vcpu *vcpu, int vector)
 		vector = -1;
 	}
 	svm->after &= ~AFTER_IRQ;
-	if (vector >= 0) {
-		ctl |= V_IRQ | V_IGN_TPR | V_INTR_PRIO(0xf) |
-		       (u64)vector << V_INTR_VECTOR_SHIFT;
+	if (vector >= 0)
 		svm->after |= AFTER_IRQ;
-	}
 	svm->offered = vector;
-	if (svm->vmcb->int_ctl != ctl) {
-		svm->vmcb->int_ctl = ctl;
-		svm_dirty(svm, CLEAN_TPR);
-	}
+	set_v_irq(svm, vector);
 }
 
 /*

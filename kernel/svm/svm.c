@@ -81,6 +81,7 @@ static err_t svm_probe(struct engine_caps *caps)
 		.large_1g = features.gbpages,
 		.phys_bits = features.phys_bits,
 		.tells = leaf.edx & SVM_NRIP_SAVE ? SVM_LENGTH : 0,
+		.repeats = !strcmp(features.hypervisor_id, "TCGTCGTCGTCG"),
 	};
 	if (!(leaf.edx & SVM_NESTED_PAGING))
 		return lacks(caps, "nested paging");

@@ -30,7 +30,8 @@ struct svm_caps {
 	u32 asids;    /* 0 to asids - 1; 0 is the host's */
 	bool large_1g;
 	unsigned phys_bits;
-	u8 tells; /* SVM_LENGTH where there is next-RIP save */
+	u8 tells;     /* SVM_LENGTH where there is next-RIP save */
+	bool repeats; /* an interrupt from EVENTINJ may come twice: TCG */
 };
 
 extern struct svm_caps svm_caps;
@@ -48,11 +49,12 @@ struct svm_cpu {
 };
 
 /* What the next exit must look after. */
-#define AFTER_FLUSH  1u	 /* TLB_CONTROL back to nothing */
-#define AFTER_IRQ    2u	 /* V_IRQ is set: has the guest taken it? */
-#define AFTER_EVENT  4u	 /* EVENTINJ was used */
-#define AFTER_SHADOW 16u /* the last exit was in an interrupt shadow */
-#define AFTER_IRET   8u	 /* the guest has now left its NMI handler */
+#define AFTER_FLUSH   1u  /* TLB_CONTROL back to nothing */
+#define AFTER_IRQ     2u  /* V_IRQ is set: has the guest taken it? */
+#define AFTER_EVENT   4u  /* EVENTINJ was used */
+#define AFTER_SHADOW  16u /* the last exit was in an interrupt shadow */
+#define AFTER_IRET    8u  /* the guest has now left its NMI handler */
+#define AFTER_VIRTUAL 32u /* V_IRQ holds what was pending, not an offer */
 
 struct svm_vcpu {
 	struct vmcb *vmcb;

@@ -6,6 +6,7 @@ tests read its log. Only boots that the selected tests need are started.
 """
 
 from dataclasses import dataclass
+from typing import Optional
 
 from lab.platforms import PLATFORMS, Platform
 from suites import HOSTILE, SUITES, absent_reason
@@ -25,6 +26,7 @@ class Boot:
     control: bool = False  # with the line for programs
     guest_line: bool = False  # with one for a guest's console, COM3
     memory: int = 1024
+    icount: Optional[int] = None  # QEMU: 2**N ns per instruction
     timeout: int = 240  # of a busy machine
 
     @property
@@ -64,6 +66,12 @@ MATRIX = [
     everything("svm", 1),
     everything("svm-max", 1),
 ]
+
+# Where time is counted in instructions, QEMU looks up from the guest at each of
+# its timers, wherever the guest is: in every interrupt handler that takes long.
+COUNTED = Boot("svm-counted", "svm",
+               config("wait; vm list; off",
+                      SUITES["interrupts"].vm("interrupts", "svm")), icount=3)
 
 # CPUs that cannot run guests: Godwit starts, says what is missing, serves.
 HELLO = SUITES["hello"].vm("hello")

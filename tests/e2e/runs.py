@@ -81,7 +81,7 @@ def spec(boot: Boot) -> Spec:
             if f"linux/{flavour}-" in boot.config:
                 guest_linux.make(flavour)
     return Spec(boot.hardware, boot.config, cpus=boot.cpus, memory=boot.memory,
-                boot=boot.source, machine=boot.machine,
+                boot=boot.source, machine=boot.machine, icount=boot.icount,
                 interactive=boot.interactive, control=boot.control,
                 guest_line=boot.guest_line)
 

@@ -50,7 +50,7 @@ SUITES = {
     "interrupts": Suite("""
         self-ipi self-ipi-msr ipi-addressed order merge tpr cr8 nesting
         sti-shadow sti-cli sti-exit hlt-pending hlt-timer nmi nmi-blocked
-        nmi-and-irq storm user string""", "interrupt.", "interrupts.elf"),
+        nmi-and-irq storm alone user string""", "interrupt.", "interrupts.elf"),
     "portio": Suite("""
         in out uart-scratch prefixes string string-single string-backward
         string-zero string-sizes string-segment string-fault string-fault-out

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from boots import MATRIX
+from boots import COUNTED, MATRIX
 from suites import ONE_CPU, SUITES, absent_reason, skip_reason
 
 CASES = [pytest.param(boot, name, check, id=f"{boot}:{check}")
@@ -29,6 +29,15 @@ def test_check(run, suite: str, check: str) -> None:
         pytest.skip(reason)
     if verdict != "ok":
         pytest.fail(f"{verdict} {check}: {why}", pytrace=False)
+
+
+@pytest.mark.parametrize("check", SUITES["interrupts"].names())
+@pytest.mark.parametrize("run", [COUNTED], ids=str, indirect=True)
+def test_interrupts_counted(run, check: str) -> None:
+    """The same to the instruction, each time."""
+    verdict, why = run.checks.get(check, ("missing", run.outcome.text))
+    reason = skip_reason(run.boot.platform, check)
+    assert verdict == "ok" or reason, f"{verdict} {check}: {why}"
 
 
 @pytest.mark.parametrize("run, name", GUESTS, indirect=["run"])

@@ -328,6 +328,40 @@ static void test_storm(void)
 	       irq_count[VEC_HIGH], STORM, STORM / 3);
 }
 
+/*
+ * A handler that does not exit and keeps IF=0 is alone, however long it takes
+ * and whatever goes on in the host meanwhile.
+ */
+static volatile unsigned depth, deepest;
+
+static bool linger(struct trap_frame *frame)
+{
+	u64 end = rdtsc() + LONG_TIME / 200;
+
+	depth++;
+	deepest = MAX(deepest, depth);
+	while (depth == 1 && rdtsc() < end) {
+	}
+	depth--;
+	return irq_counted(frame);
+}
+
+static void test_alone(void)
+{
+	set_up();
+	trap_hooks[VEC_LOW] = linger;
+	depth = deepest = 0;
+	sti();
+	for (unsigned i = 1; i <= 100 && !test_failed(); i++) {
+		apic_self(VEC_LOW);
+		expect(wait_for(irq_count[VEC_LOW] >= i), "%u never came", i);
+		expect(deepest == 1 && irq_count[VEC_LOW] == i,
+		       "round %u: %u came, %u deep", i, irq_count[VEC_LOW],
+		       deepest);
+	}
+	cli();
+}
+
 /* In user mode they arrive as well, and leave it as it was. */
 static void user_loop(void)
 {
@@ -396,6 +430,7 @@ static const struct test tests[] = {
 	TEST("interrupt.nmi-blocked", test_nmi_blocked),
 	TEST("interrupt.nmi-and-irq", test_nmi_and_irq),
 	TEST("interrupt.storm", test_storm),
+	TEST("interrupt.alone", test_alone),
 	TEST("interrupt.user", test_user),
 	TEST("interrupt.string", test_string),
 };

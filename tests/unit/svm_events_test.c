@@ -1,7 +1,7 @@
 /*
- * Interrupts on SVM: what is offered, what has been taken, and that an
- * interrupt shadow which the emulator forgets delays it by one instruction and
- * no more.
+ * Interrupts on SVM: what is offered, what has been taken, that an interrupt
+ * shadow which the emulator forgets delays it by one instruction and no more,
+ * and that what is pending keeps away from EVENTINJ where that repeats it.
  *
  *	links: kernel/svm/events.c
  */
@@ -13,6 +13,7 @@
 #define VECTOR 0x41
 #define CODE   0x1000 /* of the instruction in STI's shadow */
 
+struct svm_caps svm_caps;
 static struct vmcb vmcb;
 static struct svm_vcpu svm;
 static struct vcpu vcpu;
@@ -26,6 +27,7 @@ void svm_come_back(struct svm_vcpu *s)
 
 static void start(u64 rflags)
 {
+	svm_caps.repeats = false;
 	vmcb = (struct vmcb){0};
 	svm = (struct svm_vcpu){.vmcb = &vmcb,
 				.offered = -1,
@@ -48,6 +50,8 @@ static void exited(u32 code, u64 rip, bool shadow)
 	vcpu.requests = 0;
 	if (svm.after | shadow)
 		svm_after_exit(&vcpu);
+	if (vmcb.exit_int_info & EVENT_VALID)
+		svm_interrupted_event(&vcpu);
 }
 
 TEST(injected_at_once_where_the_guest_can_take_it)
@@ -103,4 +107,90 @@ TEST(the_shadow_outlives_another_stop)
 	exited(VMEXIT_INTR, CODE + 2, false);
 	CHECK_EQ(vcpu.state.shadow, 0);
 	CHECK(vcpu.requests & REQUEST_INTERRUPT);
+}
+
+/* --- an interrupt that is pending */
+
+static void start_pending(bool repeats)
+{
+	start(RFLAGS_IF);
+	svm_caps.repeats = repeats;
+	svm_offer_interrupt(&vcpu, VECTOR);
+	svm_inject(&vcpu);
+}
+
+static void expect_pending(enum event_kind kind, u8 vector)
+{
+	CHECK_EQ(vcpu.state.pending.kind, kind);
+	CHECK_EQ(vcpu.state.pending.vector, vector);
+	CHECK_EQ(vmcb.int_ctl, V_INTR_MASKING);
+}
+
+TEST(pending_is_injected)
+{
+	start_pending(false);
+	CHECK_EQ(vmcb.event_inj,
+		 EVENT_VALID | TYPE_INTERRUPT << EVENT_TYPE_SHIFT | VECTOR);
+	CHECK(!(vmcb.int_ctl & V_IRQ));
+}
+
+TEST(pending_goes_by_v_irq_where_eventinj_repeats)
+{
+	start_pending(true);
+	CHECK(!(vmcb.event_inj & EVENT_VALID));
+	CHECK(vmcb.int_ctl & V_IRQ);
+	CHECK_EQ(vmcb.int_ctl >> V_INTR_VECTOR_SHIFT, VECTOR);
+	vmcb.int_ctl &= ~V_IRQ;
+	vcpu.taken = -1;
+	vcpu.state.rflags = 0; /* in its handler */
+	exited(VMEXIT_CPUID, CODE + 8, false);
+	expect_pending(EVENT_NONE, VECTOR);
+	CHECK_EQ(vcpu.taken, -1); /* it was when it became pending */
+	CHECK(!vcpu.requests);
+}
+
+TEST(not_delivered_it_is_pending_again)
+{
+	start_pending(true);
+	exited(VMEXIT_INTR, CODE, false);
+	expect_pending(EVENT_INTERRUPT, VECTOR);
+}
+
+/* A fault on its stack: the emulator calls it an exception. */
+TEST(interrupted_it_is_pending_again)
+{
+	start_pending(true);
+	vmcb.exit_int_info =
+		EVENT_VALID | TYPE_EXCEPTION << EVENT_TYPE_SHIFT | VECTOR;
+	exited(VMEXIT_NPF, CODE, false);
+	expect_pending(EVENT_INTERRUPT, VECTOR);
+}
+
+/* Its gate faults, that fault's stack does: the fault is what goes on. */
+TEST(another_event_in_its_way_replaces_it)
+{
+	start_pending(true);
+	vmcb.exit_int_info =
+		EVENT_VALID | TYPE_EXCEPTION << EVENT_TYPE_SHIFT | EXC_NP;
+	exited(VMEXIT_NPF, CODE, false);
+	expect_pending(EVENT_EXCEPTION, EXC_NP);
+}
+
+TEST(what_is_offered_makes_way_and_comes_back)
+{
+	start_pending(true);
+	vcpu.state.pending = (struct event){EVENT_INTERRUPT, .vector = VECTOR};
+	svm_offer_interrupt(&vcpu, VECTOR + 16);
+	svm_inject(&vcpu);
+	CHECK_EQ(vmcb.int_ctl >> V_INTR_VECTOR_SHIFT, VECTOR);
+	CHECK_EQ(came_back, 1);
+	vcpu.taken = -1;
+	vmcb.int_ctl &= ~V_IRQ;
+	vcpu.state.rflags = 0;
+	exited(VMEXIT_INTR, CODE + 8, false);
+	CHECK_EQ(vcpu.taken, -1);
+	CHECK(vcpu.requests & REQUEST_INTERRUPT);
+	svm_offer_interrupt(&vcpu, VECTOR + 16);
+	CHECK_EQ(vmcb.int_ctl >> V_INTR_VECTOR_SHIFT, VECTOR + 16);
+	CHECK(svm.after & AFTER_IRQ);
 }
