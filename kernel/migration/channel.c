@@ -60,21 +60,25 @@ static struct netdev *choose(void)
 	return netdev_count ? netdevs[0] : NULL;
 }
 
+/*
+ * In one block: large ones come from memory that nobody has used. Where the
+ * firmware's code was, an emulator is very slow to store.
+ */
 static err_t make_buffers(unsigned wanted)
 {
-	unsigned order = order_for(channel.frame_max);
+	u32 size = (u32)ALIGN_UP(channel.frame_max, PAGE_SIZE);
+	u64 block;
 
 	if (!wanted)
-		wanted = BUFFERS_SIZE / channel.frame_max;
+		wanted = BUFFERS_SIZE / size;
 	wanted = MIN(MAX(wanted, BUFFERS_MIN), BUFFERS_MAX);
 	wanted = MIN(wanted, channel.dev->tx_ring / 2);
-	while (channel.free_count < wanted) {
-		u64 block = page_alloc(order);
-
-		if (!block)
-			return E_NOMEM;
-		channel.free[channel.free_count++] = phys_to_virt(block);
-	}
+	block = page_alloc(order_for((u64)wanted * size));
+	if (!block)
+		return E_NOMEM;
+	for (unsigned i = 0; i < wanted; i++)
+		channel.free[channel.free_count++] =
+			phys_to_virt(block + (u64)i * size);
 	return E_OK;
 }
 
