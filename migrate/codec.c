@@ -2,7 +2,7 @@
 
 /* A codec sleeps after so many tries that did not pay, for so many pages. */
 #define POOR_TRIES  32
-#define SLEEP_PAGES 1024
+#define SLEEP_PAGES 128
 
 size_t codec_memory(u32 cache_lines)
 {
@@ -79,13 +79,13 @@ static bool awake(struct codec *codec, unsigned which)
 	return true;
 }
 
-/* It pays when it saves a quarter of the page. */
+/* It pays when it saves an eighth of the page. */
 static bool judge(struct codec *codec, unsigned which, size_t size)
 {
 	struct codec_count *count = &codec->count[which];
 
 	count->tried++;
-	if (size != 0 && size <= MIG_PAGE - MIG_PAGE / 4) {
+	if (size != 0 && size <= MIG_PAGE - MIG_PAGE / 8) {
 		count->poor = 0;
 		return true;
 	}

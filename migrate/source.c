@@ -129,12 +129,14 @@ static void session_lost(struct source *source, u64 now)
 /* Nobody answers: how long to go on seeking. */
 static void check_patience(struct source *source, u64 now)
 {
-	u64 give_up = source->config->link.timers.give_up;
+	const struct link_timers *timers = &source->config->link.timers;
+	bool tells = source->state == SOURCE_ABORTING; /* no more than that */
+	u64 give_up = tells ? timers->dead : timers->give_up;
 
 	if (source->link.up || source_ended(source) ||
 	    source->state == SOURCE_IN_DOUBT || now - source->lost_at < give_up)
 		return;
-	if (source->state != SOURCE_ABORTING)
+	if (!tells)
 		source_abort(source, now, MIG_LINK);
 	else if (!source->prepared_once)
 		source_fail(source, now, source->code);
