@@ -88,6 +88,13 @@ u64 hash_sum(const u8 *table, u64 first, u64 count)
 	return sum;
 }
 
+u64 hash_fill(u8 *table, u64 pages, u32 hash)
+{
+	for (u64 i = 0; i < pages; i++)
+		hash_set(table, i, hash);
+	return hash_sum(table, 0, pages);
+}
+
 u64 hash_certificate(u64 memory, u64 state, const u8 migration[16])
 {
 	return hash_mix(memory ^ rotl(state, 1) ^ get_u64(migration));

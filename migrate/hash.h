@@ -38,6 +38,22 @@ static inline void hash_set(u8 *table, u64 page, u32 hash)
 
 /* The sum of shares of `count` pages from `first`. */
 u64 hash_sum(const u8 *table, u64 first, u64 count);
+
+/*
+ * The sum over the whole table, kept up to date: nobody has to go through it
+ * while the guest stands still. fill() begins; all pages have one hash.
+ */
+u64 hash_fill(u8 *table, u64 pages, u32 hash);
+
+static inline void hash_replace(u8 *table, u64 *sum, u64 page, u32 hash)
+{
+	u32 old = hash_get(table, page);
+
+	if (old == hash)
+		return;
+	*sum += hash_share(page, hash) - hash_share(page, old);
+	hash_set(table, page, hash);
+}
 u64 hash_certificate(u64 memory, u64 state, const u8 migration[16]);
 
 #endif

@@ -9,7 +9,6 @@ size_t receiver_memory(u64 pages)
 void receiver_init(struct receiver *receiver, u64 pages, u8 *memory)
 {
 	size_t map = (size_t)bits_words(pages) * 8;
-	u32 zero;
 
 	memset(receiver, 0, sizeof(*receiver));
 	receiver->pages = pages;
@@ -18,9 +17,8 @@ void receiver_init(struct receiver *receiver, u64 pages, u8 *memory)
 	memset(memory, 0, 2 * map + MIG_PAGE);
 	receiver->scratch = memory + 2 * map;
 	receiver->hashes = receiver->scratch + MIG_PAGE;
-	zero = hash_page(receiver->scratch);
-	for (u64 i = 0; i < pages; i++)
-		hash_set(receiver->hashes, i, zero);
+	receiver->sum = hash_fill(receiver->hashes, pages,
+				  hash_page(receiver->scratch));
 }
 
 void receiver_session(struct receiver *receiver)
@@ -62,8 +60,8 @@ bool receiver_accept(struct receiver *receiver, u64 number)
 
 static void rehash(struct receiver *receiver, u64 page)
 {
-	hash_set(receiver->hashes, page,
-		 hash_page(receiver->page(receiver->context, page)));
+	hash_replace(receiver->hashes, &receiver->sum, page,
+		     hash_page(receiver->page(receiver->context, page)));
 	bits_clear(receiver->stale, page);
 }
 
@@ -116,5 +114,7 @@ u64 receiver_hash(struct receiver *receiver, u64 first, u64 count)
 	for (u64 i = bits_next(receiver->stale, end, first); i < end;
 	     i = bits_next(receiver->stale, end, i + 1))
 		rehash(receiver, i);
+	if (count == receiver->pages)
+		return receiver->sum;
 	return hash_sum(receiver->hashes, first, count);
 }

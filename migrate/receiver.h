@@ -16,6 +16,7 @@ struct receiver {
 	u64 highest;
 	u64 bitmap[WINDOW_BITS / 64];
 	u8 *hashes;
+	u64 sum;      /* of their shares */
 	u64 *touched; /* written at least once: not zero for certain */
 	u64 *stale;   /* the hash is older than the content */
 	u8 *scratch;

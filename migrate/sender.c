@@ -22,6 +22,7 @@ void sender_init(struct sender *sender, u64 pages, u32 features,
 	memory += MIG_PAGE;
 	codec_init(&sender->codec, features, cache_lines, memory);
 	sender->hashes = memory + codec_memory(cache_lines);
+	sender->sum = hash_fill(sender->hashes, pages, sender->zero_hash);
 }
 
 void sender_count(struct sender *sender)
@@ -277,9 +278,9 @@ static void take(struct sender *sender, u32 page, u8 codec)
 	sender->todo_left--;
 	sender->cursor = page + 1;
 	sender->counts.pages++;
-	hash_set(sender->hashes, page,
-		 codec == CODEC_ZERO ? sender->zero_hash
-				     : hash_page(sender->open));
+	hash_replace(sender->hashes, &sender->sum, page,
+		     codec == CODEC_ZERO ? sender->zero_hash
+					 : hash_page(sender->open));
 }
 
 /* False: the frame is full, or there is no page to send. */

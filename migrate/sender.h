@@ -43,6 +43,7 @@ struct sender {
 	u64 *todo;
 	u64 todo_left, cursor;
 	u8 *hashes;
+	u64 sum; /* of their shares */
 	struct codec codec;
 
 	u8 *open_content; /* for a copy of it */

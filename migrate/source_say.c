@@ -58,8 +58,7 @@ static void prepare(struct source *source, u64 now)
 {
 	u8 data[RECORD_PREPARE_SIZE];
 
-	source->memory_hash =
-		hash_sum(source->sender.hashes, 0, source->config->pages);
+	source->memory_hash = source->sender.sum;
 	put_u32(data, source->attempt);
 	put_u32(data + 4, source->saved_size);
 	put_u64(data + 8, source->memory_hash);

@@ -11,8 +11,8 @@
 #include "vm/vm.h"
 
 #define BURST	 32		 /* frames, then what came in is looked at */
-#define GIVE_UP	 60000000	 /* microseconds without the other host, */
-#define ORPHAN	 120000000	 /* or without the source */
+#define GIVE_UP	 30000000	 /* microseconds without the other host, */
+#define ORPHAN	 40000000	 /* or without the source */
 #define SHARE_NS (1 * NS_PER_MS) /* where guests wait for this CPU */
 
 static struct migration_config config;
