@@ -146,16 +146,12 @@ err_t incoming_listen(void)
 	if (!in)
 		return E_NOMEM;
 	free_one(incoming[INCOMING_KEPT]);
-	memmove(&incoming[1], &incoming[0],
-		INCOMING_KEPT * sizeof(incoming[0]));
+	for (unsigned i = INCOMING_KEPT; i > 0; i--)
+		incoming[i] = incoming[i - 1];
 	incoming[0] = in;
 	return E_OK;
 }
 
-/*
- * An offer is for the target that knows the migration, else for the one that
- * listens; all else says by its session whom it means.
- */
 /*
  * A source that begins anew has forgotten, or lost, what it began before: what
  * waits here for a session that is gone makes room. It was never prepared, so
@@ -180,6 +176,10 @@ void incoming_make_room(const u8 *frame, u32 size)
 	incoming_look();
 }
 
+/*
+ * An offer is for the target that knows the migration, else for the one that
+ * listens; all else says by its session whom it means.
+ */
 bool incoming_is_for(const struct incoming *in, const u8 *frame, u32 size)
 {
 	const struct target *target = in->target;

@@ -47,7 +47,7 @@ struct migration_config {
 	struct migration_options options;
 };
 
-/* "all", "none", "word,lz4"; false: *wrong is not one. */
+/* The bits that "all", "none" or "word,lz4" says; false: it says none. */
 bool migration_codecs(const char *text, size_t size, unsigned *codecs);
 
 void migration_init(const struct migration_config *config, const char *host);

@@ -61,9 +61,10 @@ err_t rig_make(struct rig *rig)
 	};
 	err_t err = make(rig, &config, 0);
 
-	if (!err)
-		err = slpt_split(&rig->vm->slpt, 0, config.memory, PAGE_SIZE);
-	if (err && rig->vcpu)
+	if (err)
+		return err;
+	err = slpt_split(&rig->vm->slpt, 0, config.memory, PAGE_SIZE);
+	if (err)
 		rig_free(rig);
 	return err;
 }

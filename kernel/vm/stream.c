@@ -217,7 +217,7 @@ static err_t load_head(struct stream_reader *r,
 err_t stream_load(struct stream_reader *r, const struct device_description *d,
 		  unsigned id, void *device, const struct vm *vm)
 {
-	struct record_head head;
+	struct record_head head = {0};
 	unsigned fields = 0;
 	char why[96];
 	size_t end;

@@ -6,47 +6,9 @@
  *	links: kernel/shell/config_words.c kernel/lib/string.c
  *	links: kernel/migration/options.c
  */
-#include "tests/unit/test.h"
+#include "tests/unit/parse_config.h"
 
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include "shell/config.h"
-
-static struct config config;
-static char error[200];
-
-/* From a block of its own size, so that one byte too far is seen. */
-static err_t parse_bytes(const char *text, size_t size)
-{
-	char *copy = malloc(size);
-	err_t err;
-
-	if (size)
-		memcpy(copy, text, size);
-	memset(&config, 0xa5, sizeof(config));
-	error[0] = '\0';
-	err = config_parse(copy, size, &config, error, sizeof(error));
-	free(copy);
-	return err;
-}
-
-static void good(const char *text)
-{
-	err_t err = parse_bytes(text, strlen(text));
-
-	CHECK_STR(error, "");
-	CHECK_EQ(err, E_OK);
-}
-
-static void bad(const char *text, const char *expected)
-{
-	CHECK_EQ(parse_bytes(text, strlen(text)), E_FORMAT);
-	CHECK_STR(error, expected);
-}
-
-#define VM_LINES "[vm a]\nkernel=k\n"
 
 TEST(empty_has_the_defaults)
 {
@@ -409,66 +371,16 @@ TEST(twice)
 	good(VM_LINES "cpus=1\n[vm b]\nkernel=k\ncpus=1");
 }
 
-TEST(nics)
-{
-	good("[nic lan]\n[nic wan]\ndevice = 00:02.0\nrx-ring = 512\n"
-	     "tx-ring = 32\nrx-buffers = 100\nframe-max = 65549\n" VM_LINES);
-	CHECK_EQ(config.nics, 2);
-	CHECK_EQ(config.vms, 1);
-	CHECK_STR(config.nic[0].name, "lan");
-	CHECK_STR(config.nic[0].device, "first");
-	CHECK_EQ(config.nic[0].rx_ring, 0);
-	CHECK_EQ(config.nic[0].frame_max, 0);
-	CHECK_STR(config.nic[1].device, "00:02.0");
-	CHECK_EQ(config.nic[1].rx_ring, 512);
-	CHECK_EQ(config.nic[1].tx_ring, 32);
-	CHECK_EQ(config.nic[1].rx_buffers, 100);
-	CHECK_EQ(config.nic[1].frame_max, 65549);
-	good("[nic a]\ndevice = 52:54:00:12:34:56");
-	CHECK_STR(config.nic[0].device, "52:54:00:12:34:56");
-	CHECK_EQ(config.nic[0].role, NETDEV_LAN);
-	good("[nic a]\nrole = migration\n[nic b]\nrole = lan");
-	CHECK_EQ(config.nic[0].role, NETDEV_MIGRATION);
-	CHECK_EQ(config.nic[1].role, NETDEV_LAN);
-}
-
-TEST(bad_nics)
-{
-	bad("[nic lan]\nmemory = 64M",
-	    "godwit.conf:2: memory: no such key in a NIC (expected device, "
-	    "role, rx-ring, tx-ring, rx-buffers or frame-max)");
-	bad("[nic lan]\ndevice = eth0",
-	    "godwit.conf:2: device: \"eth0\" is no device (expected first, a "
-	    "place like 00:02.0, or a MAC address like 52:54:00:12:34:56, in "
-	    "small letters)");
-	bad("[nic lan]\nrole = wan",
-	    "godwit.conf:2: role: \"wan\" is unknown (expected lan or "
-	    "migration)");
-	bad("[nic lan]\nrx-ring = 100",
-	    "godwit.conf:2: rx-ring: 100 is not a power of two (expected 256)");
-	bad("[nic lan]\ntx-ring = 16",
-	    "godwit.conf:2: tx-ring: \"16\" is not a number from 32 to 1024");
-	bad("[nic lan]\nframe-max = 1500",
-	    "godwit.conf:2: frame-max: \"1500\" is not a number from 1514 to "
-	    "65549");
-	bad("[nic too-long]",
-	    "godwit.conf:1: [nic too-long]: not a name (expected up to 7 "
-	    "letters, digits and - _ .)");
-	bad("[nic a]\n[nic a]", "godwit.conf:2: [nic a]: given twice");
-	bad("[nic a]\n[nic b]\n[nic c]\n[nic d]\n[nic e]",
-	    "godwit.conf:5: [nic e]: too many NICs (at most 4)");
-}
-
 TEST(bad_sections)
 {
 	bad("[guest a]", "godwit.conf:1: [guest a]: no such section (expected "
-			 "[host], [nic NAME] or [vm NAME])");
+			 "[host], [migrate], [nic NAME] or [vm NAME])");
 	bad("[vm]", "godwit.conf:1: [vm]: no such section (expected [host], "
-		    "[nic NAME] or [vm NAME])");
+		    "[migrate], [nic NAME] or [vm NAME])");
 	bad("[vma]", "godwit.conf:1: [vma]: no such section (expected [host], "
-		     "[nic NAME] or [vm NAME])");
-	bad("[]", "godwit.conf:1: []: no such section (expected [host], [nic "
-		  "NAME] or [vm NAME])");
+		     "[migrate], [nic NAME] or [vm NAME])");
+	bad("[]", "godwit.conf:1: []: no such section (expected [host], "
+		  "[migrate], [nic NAME] or [vm NAME])");
 	bad("[vm a", "godwit.conf:1: [vm a: the section has no ] at its end");
 	bad("[", "godwit.conf:1: [: the section has no ] at its end");
 	bad("[vm a b]", "godwit.conf:1: [vm a b]: not a name (expected "

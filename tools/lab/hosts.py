@@ -130,10 +130,6 @@ class Host:
     def ask(self, command: str, timeout: float = 60) -> dict:
         return self.control.ask(command, timeout)
 
-    def can(self, command: str) -> bool:
-        return any(known["command"].split()[0] == command
-                   for known in self.ask("help")["commands"])
-
     def expect(self, text: str, timeout: float = 60) -> str:
         return self.console.expect(text, timeout)
 
@@ -279,9 +275,6 @@ class Hosts:
     @property
     def outside(self):
         return self.switch.outside
-
-    def can_migrate(self) -> bool:
-        return self.a.can("migrate")
 
     # --- migrations
 

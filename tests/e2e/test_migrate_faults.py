@@ -1,0 +1,139 @@
+"""Guests move while the cable, the hosts or their keys are against it: a guest has
+one owner in the end, and never two."""
+
+import time
+from typing import Iterator
+
+import pytest
+
+from lab.hosts import End, Hosts, NotMoved
+from moves import (PATIENT, PHASES, VMS, begin, ends_well, goes_on, in_phase,
+                   moved, not_moved, running)
+from moves import guest, hosts  # noqa: F401 (fixtures)
+
+# --- the cable ---------------------------------------------------------------
+
+@pytest.mark.parametrize("phase", ["round", "stopped"])
+def test_cable_is_cut_and_mended(hosts: Hosts, guest, phase: str) -> None:
+    """A short cut only takes time."""
+    name = guest("idle")
+    places = in_phase(hosts, name, phase)
+    hosts.wire.set("cut=1")
+    time.sleep(1)
+    assert len(hosts.owners(name)) <= 1
+    hosts.wire.set("cut=0")
+    hosts.finish(name, hosts.a, hosts.b, places)
+    ends_well(hosts.b, name)
+
+
+def test_loss_is_made_good(hosts: Hosts, guest) -> None:
+    hosts.wire.set("loss=0.02", "seed=1")
+    move = moved(hosts, guest("idle"), hosts.a, hosts.b)
+    hosts.wire.set("loss=0")
+    assert hosts.wire.stats()["ab"]["lost"] > 0
+    assert move.report["frames_lost"] + move.report["parts_again"] > 0
+    ends_well(hosts.b, "idle")
+
+
+def settle(hosts: Hosts, name: str) -> None:
+    """One owner at most until the doubt is over, and then exactly one."""
+    assert len(hosts.owners(name)) <= 1
+    hosts.wire.set("cut=0")
+    until = time.monotonic() + 60
+    while time.monotonic() < until:
+        owners = hosts.owners(name)
+        assert len(owners) <= 1, owners
+        if owners:
+            break
+        time.sleep(0.2)
+    assert len(owners) == 1, (hosts.a.ask("migrate status"),
+                              hosts.b.ask("migrate status"))
+    host = hosts.a if owners == ["alpha"] else hosts.b
+    ends_well(host, name)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("way", ["1", "ab", "ba"])
+def test_cut_at_any_frame(hosts: Hosts, guest, way: str) -> None:
+    """The cable goes dead at one frame after the other around the commit."""
+    name = guest("few")
+    before = hosts.wire.stats()["ab"]["frames"]
+    hosts.move(name, hosts.a, hosts.b, policy="stop-and-copy")
+    frames = hosts.wire.stats()["ab"]["frames"] - before
+    ends_well(hosts.b, name)
+    for left in range(12):
+        begin(hosts, name)
+        hosts.wire.set(f"after={max(1, frames - left)}")
+        places = hosts.begin(name, hosts.a, hosts.b, policy="stop-and-copy")
+        try:
+            hosts.finish(name, hosts.a, hosts.b, places, timeout=30)
+        except (NotMoved, TimeoutError):
+            pass
+        if way != "1":
+            hosts.wire.set(f"cut={way}")
+            time.sleep(0.5)
+        settle(hosts, name)
+
+
+# --- hosts that die ----------------------------------------------------------
+
+@pytest.fixture
+def mortals(request) -> Iterator[Hosts]:
+    with running(request, "mortals", End(config=VMS, migrate=PATIENT),
+                 End(migrate=PATIENT)) as both:
+        yield both
+
+
+@pytest.mark.parametrize("phase", PHASES)
+def test_target_dies(mortals: Hosts, phase: str) -> None:
+    """Before the commit: the source has everything, and goes on. It looks for
+    the target until it is told not to."""
+    begin(mortals, "idle")
+    places = in_phase(mortals, "idle", phase)
+    mortals.b.kill()
+    if phase != "stopped":
+        goes_on(mortals.a, "idle")
+    mortals.a.ask("migrate cancel")
+    not_moved(mortals, "idle", places)
+    mortals.restart(1)
+    moved(mortals, "idle", mortals.a, mortals.b)
+    ends_well(mortals.b, "idle")
+
+
+@pytest.mark.parametrize("phase", PHASES)
+def test_source_dies(mortals: Hosts, phase: str) -> None:
+    """Before the commit: the guest dies with its host, and the target holds
+    nothing that runs. It can take another one."""
+    begin(mortals, "idle")
+    places = in_phase(mortals, "idle", phase)
+    mortals.a.kill()
+    mortals.restart(0)
+    assert mortals.owners("idle") == []
+    if phase != "started":
+        mortals.b.waits("idle", places[1], change="discarded")
+    begin(mortals, "idle")
+    moved(mortals, "idle", mortals.a, mortals.b)
+    ends_well(mortals.b, "idle")
+
+
+# --- who must not meet -------------------------------------------------------
+
+def test_wrong_key(request) -> None:
+    with running(request, "wrong-key", End(config=VMS),
+                 End(key="another one")) as both:
+        begin(both, "idle")
+        places = both.begin("idle", both.a, both.b)
+        not_moved(both, "idle", places)
+        assert both.b.vm("idle") is None
+
+
+def test_too_little_memory(request) -> None:
+    with running(request, "small", End(config=VMS), End(memory=256)) as both:
+        begin(both, "huge")
+        places = both.begin("huge", both.a, both.b)
+        not_moved(both, "huge", places)
+        reason = both.a.text.split("huge: not moved: ")[1].splitlines()[0]
+        assert "memory" in reason
+        begin(both, "idle")
+        moved(both, "idle", both.a, both.b)
+        ends_well(both.b, "idle")
