@@ -109,10 +109,10 @@ def test_source_dies(mortals: Hosts, phase: str) -> None:
     mortals.a.kill()
     mortals.restart(0)
     assert mortals.owners("idle") == []
-    if phase != "started":
-        mortals.b.waits("idle", places[1], change="discarded")
     begin(mortals, "idle")
     moved(mortals, "idle", mortals.a, mortals.b)
+    if phase != "started":
+        mortals.b.waits("idle", places[1], change="discarded")
     ends_well(mortals.b, "idle")
 
 
