@@ -9,12 +9,13 @@
  * Settings are words, on the command line and on standard input, as many a line
  * as one likes; each line is answered by `ok`, or `wrong: WORD`:
  *
- *	rate=N       bytes per second each way, 200M for 200 million; 0: no
- *limit delay_us=N   how long each frame is under way loss=P       0.01: of a
- *hundred frames one is lost seed=N       of that chance cut=0|1|ab|ba  both
- *ways are whole, or cut, or the one from A to B after=N      the cut comes when
- *so many frames have passed from A to B stats
- *{"ab":{"frames":..,"bytes":..,"lost":..},"ba":{..}}
+ *	rate=N       bytes per second each way, like 200M; 0: no limit
+ *	delay_us=N   how long each frame is under way
+ *	loss=P       0.01: of a hundred frames one is lost
+ *	seed=N       of that chance
+ *	cut=0|1|ab|ba  both ways are whole, or cut, or one of them
+ *	after=N      the cut comes when N frames have passed from A to B
+ *	stats        {"ab":{"frames":..,"bytes":..,"lost":..},"ba":{..}}
  *
  * Nothing is lost but what is said: who sends faster than the cable takes is
  * held up. What is under way when the cable is cut still arrives. An end that

@@ -21,7 +21,7 @@
  *	answer_end(a);
  *
  * is a table with the keys for its heading, and an array of objects. (A row
- *with words of its own has no heading.) Lists may stand in rows.
+ * with words of its own has no heading.) Lists may stand in rows.
  */
 #ifndef SHELL_ANSWER_H
 #define SHELL_ANSWER_H

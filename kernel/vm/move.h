@@ -4,8 +4,7 @@
  * memory, then all else at once from the saved state, then it runs.
  *
  *	source: running -> (freeze) moving -> (thaw) running, or (leave) moved
- *	target: (arrive) arriving -> (restore) -> (run) running, or (discard)
- *off
+ *	target: (arrive) arriving -> (restore), (run) running, or (discard) off
  *
  * All on the service CPU.
  */

@@ -18,8 +18,8 @@
  *	deadline     the timer is the TSC deadline, not the periodic one
  *
  * Keys: q ends it with its verdict, x ends it at once with status 3, c breaks
- *it (a triple fault). Status 0: all was right; 1: `FAIL walker: ...` says what
- *was not.
+ * it (a triple fault). Status 0: all was right; 1: `FAIL walker: ...` says what
+ * was not.
  */
 #include "apic.h"
 #include "fpu.h"
