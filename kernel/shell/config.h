@@ -17,7 +17,7 @@
  *	module = FILE words		# may repeat
  *	cmdline = words
  *	cpu-model = host		# or baseline
- *	loader = auto			# or multiboot, flat
+ *	loader = auto			# or multiboot, flat, linux, pvh
  *	console = uart			# or virtio: where typing goes
  *	console-line = none		# or com1 to com4: its own
  *	net = no			# or yes: at the host's switch
@@ -25,6 +25,7 @@
  *					# nic: the first NIC's
  *	mtu = 1500
  *	autostart = yes			# or no
+ *	populate = no			# or yes: all memory at the start
  *	on-reset = restart		# or end
  *	cpu = 1				# host CPU; left out: spread
  *
@@ -41,7 +42,7 @@
  *	listen = auto			# or no, yes: VMs may come
  *	security = encrypt		# or authenticate, none
  *	policy = downtime		# or classic, fixed, stop-and-copy
- *	downtime = 50		# ms that the policy aims at
+ *	downtime = 50			# ms that the policy aims at
  *	rounds = 30
  *	dirty = best			# or wp, dbit, pml
  *	codecs = all			# or none, or like word,lz4
