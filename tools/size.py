@@ -1,7 +1,8 @@
 """How much code is in the kernel, by part: from the linker's map.
 
 Prints `figure size.text.PART VALUE bytes` lines. `hypervisor` is what it takes
-to run guests: not their machine, the network, the operator's shell, self tests.
+to run guests: not their machine, the network, migration, the operator's shell,
+self tests.
 """
 
 import re
@@ -10,7 +11,8 @@ from collections import Counter
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-NOT_HYPERVISOR = {"machine", "net", "drivers", "migrate", "shell", "selftest"}
+NOT_HYPERVISOR = {"machine", "net", "drivers", "migrate", "policy", "migration",
+                  "shell", "selftest"}
 
 # " .text.name   0xaddress   0xsize out/obj/kernel/vm/run.c.o", maybe in two lines.
 PIECE = re.compile(r"^ \.text\S*\s+0x([0-9a-f]+)\s+0x([0-9a-f]+) (\S+)$",
