@@ -428,6 +428,11 @@ u64 source_wake(const struct source *source, u64 now)
 
 bool source_cancel(struct source *source, u64 now)
 {
+	/* The guest runs here; the target need not be told by us. */
+	if (source->state == SOURCE_ABORTING) {
+		source_fail(source, now, source->code);
+		return true;
+	}
 	if (source->state == SOURCE_IDLE || source->state >= SOURCE_IN_DOUBT)
 		return false;
 	source_abort(source, now, MIG_CANCELLED);

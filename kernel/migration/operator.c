@@ -24,6 +24,11 @@ void migration_start(struct answer *a, struct vm *vm, const char *host,
 			     "migrate: this processor cannot track dirty pages "
 			     "by %s",
 			     dirty_names[options->dirty]);
+	else if (dirty_way(vm) != DIRTY_OFF)
+		answer_error(a, E_BUSY,
+			     "migrate: `vm dirty` follows %s by %s (turn that "
+			     "off first)",
+			     name, dirty_names[dirty_way(vm)]);
 	else if (!migration_may_speak(options->security))
 		answer_error(a, E_INVALID,
 			     "migrate: no key (expected key = ... in "
