@@ -361,8 +361,7 @@ static void check_time(struct source *source, u64 now)
 	if (source->stopped && source->state < SOURCE_IN_DOUBT &&
 	    now - source->stopped_at >= source->config->link.timers.stopped_max)
 		fall_back(source, now);
-	/* Where a session was lost nothing is under way, and yet no round over.
-	 */
+	/* Without a session nothing is under way, and yet no round is over. */
 	if (source->state == SOURCE_COPYING && source->link.up &&
 	    sender_resolved_all(&source->sender) && now >= source->round_until)
 		source_round_next(source, now);

@@ -17,6 +17,12 @@ local states = { [0] = "idle", "seeking", "offering", "asking", "copying",
 	"stopped", "preparing", "in doubt", "done", "aborting", "failed",
 	[16] = "listening", [17] = "asked", [18] = "receiving",
 	[19] = "prepared", [20] = "running", [21] = "discarded" }
+local codes = { [0] = "OK", "VERSION", "SECURITY", "BUSY", "UNKNOWN", "MEMORY",
+	"STATE_SIZE", "REQUIREMENT", "RECORD", "MALFORMED", "DIFFERS",
+	"CANCELLED", "POLICY", "DRY", "LINK", "HOST", "DISCARDED", "FRAME",
+	"ATTEMPTS", "EXISTS" }
+-- Records that begin with a code.
+local coded = { REFUSE = true, ABORT = true, ABORTED = true }
 
 local f = {
 	version = ProtoField.uint8("godwit.version", "Version", base.DEC, nil, 0xf0),
@@ -29,8 +35,9 @@ local f = {
 	hello = ProtoField.uint8("godwit.hello", "Type", base.DEC, hellos),
 	security = ProtoField.uint8("godwit.security", "Security", base.DEC, securities),
 	frame_size = ProtoField.uint32("godwit.frame_size", "Frame size"),
-	code = ProtoField.uint32("godwit.code", "Code"),
+	code = ProtoField.uint32("godwit.code", "Code", base.DEC, codes),
 	name = ProtoField.string("godwit.name", "Name"),
+	source = ProtoField.string("godwit.source", "Name of the source"),
 	migration = ProtoField.bytes("godwit.migration", "Migration"),
 	pages = ProtoField.uint64("godwit.pages", "Pages of the VM"),
 	sequence = ProtoField.uint32("godwit.sequence", "Sequence"),
@@ -77,6 +84,21 @@ local function hello(body, tree)
 	return hellos[kind] or "?"
 end
 
+local function record(body, name, size, tree)
+	if size > 0 then
+		tree:add(f.data, body(104, size))
+	end
+	if coded[name] and size >= 4 then
+		tree:add_le(f.code, body(104, 4))
+	elseif name == "DESCRIBE" and size >= 48 then
+		tree:add_le(f.pages, body(104, 8))
+		tree:add(f.name, body(120, 32))
+		if size >= 80 then
+			tree:add(f.source, body(152, 32))
+		end
+	end
+end
+
 local function control(body, tree)
 	local sequence = body(0, 4):le_uint()
 	local info = states[body(18, 1):uint()] or "?"
@@ -89,14 +111,13 @@ local function control(body, tree)
 	tree:add_le(f.attempt, body(20, 4))
 	if sequence ~= 0 and body:len() >= 104 then
 		local size = math.min(body(100, 2):le_uint(), body:len() - 104)
+		local name = records[body(96, 1):uint()] or "?"
 		local sub = tree:add(godwit, body(96, 8 + size), "Record")
 
 		sub:add(f.record, body(96, 1))
 		sub:add(f.mandatory, body(97, 1))
-		if size > 0 then
-			sub:add(f.data, body(104, size))
-		end
-		info = info .. ", " .. (records[body(96, 1):uint()] or "?")
+		record(body, name, size, sub)
+		info = info .. ", " .. name
 	end
 	return info
 end
@@ -117,7 +138,7 @@ local function pages(body, tree)
 		at = at + 8 + size
 		count = count + 1
 	end
-	return count == 0 and "probe" or count .. " records"
+	return count .. " records"
 end
 
 local function guest(body, tree)
@@ -167,7 +188,7 @@ function godwit.dissector(buffer, pinfo, tree)
 			info = guest(body, sub)
 		end
 	elseif kind == 3 then
-		info = "probe"
+		info = "no records: to be acknowledged"
 	end
 	local tag = math.min(security == 0 and 8 or 16, buffer:len() - 8 - length)
 	if tag > 0 then

@@ -39,16 +39,16 @@ bool migration_codecs(const char *text, size_t size, unsigned *bits)
 			*bits |= 1u << codecs[i].codec;
 		return true;
 	}
-	while (size) {
+	for (;;) {
 		size_t n = 0;
 
 		while (n < size && text[n] != ',')
 			n++;
 		if (!add_codec(text, n, bits))
 			return false;
-		n = MIN(n + 1, size);
-		text += n;
-		size -= n;
+		if (n == size)
+			return true;
+		text += n + 1;
+		size -= n + 1;
 	}
-	return *bits != CODECS_ALWAYS;
 }

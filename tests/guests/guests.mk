@@ -1,5 +1,5 @@
 # The test guests: freestanding programs for the machines that Godwit offers.
-# Each is one file here (or in hostile/), linked with lib/.
+# Each is one file here (or in hostile/), linked with lib/; few are two.
 #
 # A 64-bit guest is wrapped as a 32-bit ELF file, which is what Multiboot wants.
 
@@ -59,6 +59,7 @@ $(eval $(call guest_rules,64))
 $(eval $(call guest_rules,32))
 
 $(GUEST_OUT)/smp.elf: $(GUEST_OBJ)/64/smp_start.o
+$(GUEST_OUT)/virtio.elf: $(GUEST_OBJ)/64/virtio_interrupts.o
 
 # Flat images: one source each, linked to where they are loaded.
 $(GUEST_OUT)/real.bin: GUEST_BASE := 0x7c00

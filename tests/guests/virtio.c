@@ -1,39 +1,23 @@
 /*
  * The virtio devices by a driver of ours: features, queues, indirect chains,
- * what either side may suppress, MSI-X with its masks, and what becomes of a
- * driver that breaks the rules.
+ * and what becomes of a driver that breaks the rules. Interrupts are in
+ * virtio_interrupts.c.
  */
-#include "apic.h"
-#include "virtio.h"
+#include "virtio_checks.h"
 
-#define VEC_QUEUE  0x61
-#define VEC_CONFIG 0x62
-
-#define IOAPIC	      0xfec00000u
-#define IOAPIC_LEVEL  BIT(15)
-#define IOAPIC_MASKED BIT(16)
-
-static struct virtio dev;
-static struct ring ring ALIGNED(4096);
-static struct queue queue;
-static u8 buffer[4096] ALIGNED(4096);
+struct virtio dev;
+struct ring ring ALIGNED(4096);
+struct queue queue;
+u8 buffer[4096] ALIGNED(4096);
 static struct desc table[8] ALIGNED(16);
 
-/* For conditions that cost an exit. */
-#define soon(cond)                                                   \
-	({                                                           \
-		for (unsigned looks = 0; !(cond) && looks < 100000;) \
-			looks++;                                     \
-		(cond);                                              \
-	})
-
-static void need(unsigned type, const char *name)
+void virtio_need(unsigned type, const char *name)
 {
 	if (!virtio_find(&dev, type))
 		skip("no %s here", name);
 }
 
-static void start(u64 features)
+void virtio_start(u64 features)
 {
 	if (!virtio_settle(&dev, F_VERSION_1 | features)) {
 		expect(false, "no FEATURES_OK with %lx", features);
@@ -45,15 +29,15 @@ static void start(u64 features)
 
 static void start_rng(u64 features)
 {
-	need(VIRTIO_RNG, "virtio-rng");
-	start(features);
+	virtio_need(VIRTIO_RNG, "virtio-rng");
+	virtio_start(features);
 }
 
 /* --- setting up */
 
 static void test_registers(void)
 {
-	need(VIRTIO_RNG, "virtio-rng");
+	virtio_need(VIRTIO_RNG, "virtio-rng");
 	virtio_reset(&dev);
 	expect(virtio_read16(&dev, COMMON_QUEUES) == 1, "%u queues",
 	       virtio_read16(&dev, COMMON_QUEUES));
@@ -77,7 +61,7 @@ static void test_features(void)
 {
 	u64 offered;
 
-	need(VIRTIO_RNG, "virtio-rng");
+	virtio_need(VIRTIO_RNG, "virtio-rng");
 	offered = virtio_offered(&dev);
 	expect(offered & F_VERSION_1, "offers %lx", offered);
 	expect(virtio_settle(&dev, F_VERSION_1), "wants more than VERSION_1");
@@ -89,7 +73,7 @@ static void test_features(void)
 /* Without VERSION_1 this would be another device (6.1): none of ours. */
 static void test_refused(void)
 {
-	need(VIRTIO_RNG, "virtio-rng");
+	virtio_need(VIRTIO_RNG, "virtio-rng");
 	expect(!virtio_settle(&dev, virtio_offered(&dev) & ~F_VERSION_1),
 	       "agrees without VERSION_1");
 	expect(!virtio_settle(&dev, F_VERSION_1 | BIT(5)),
@@ -121,7 +105,7 @@ static void test_window(void)
 	unsigned cap;
 	u32 bar, offset, value;
 
-	need(VIRTIO_RNG, "virtio-rng");
+	virtio_need(VIRTIO_RNG, "virtio-rng");
 	cap = dev.cap[CFG_PCI];
 	expect(cap, "there is none");
 	if (!cap)
@@ -226,196 +210,6 @@ static void test_indirect(void)
 	expect(*(u64 *)(buffer + 64), "the third piece is empty");
 }
 
-/* --- interrupts */
-
-static struct msix msix;
-
-static void start_msix(u64 features)
-{
-	need(VIRTIO_RNG, "virtio-rng");
-	if (!msix_find(&msix, dev.slot))
-		skip("no MSI-X");
-	apic_start();
-	trap_hooks[VEC_QUEUE] = irq_counted;
-	trap_hooks[VEC_CONFIG] = irq_counted;
-	irq_count[VEC_QUEUE] = irq_count[VEC_CONFIG] = 0;
-	msix_control(&msix, MSIX_ENABLE);
-	msix_set(&msix, 0, VEC_CONFIG);
-	msix_set(&msix, 1, VEC_QUEUE);
-	if (!virtio_settle(&dev, F_VERSION_1 | features))
-		return;
-	virtio_write16(&dev, COMMON_VECTOR, 0);
-	queue_start(&queue, &dev, 0, &ring);
-	virtio_write16(&dev, COMMON_QUEUE_VECTOR, 1);
-	expect(virtio_read16(&dev, COMMON_QUEUE_VECTOR) == 1, "vector %x",
-	       virtio_read16(&dev, COMMON_QUEUE_VECTOR));
-	virtio_ready(&dev);
-	sti();
-}
-
-static void end_msix(void)
-{
-	cli();
-	virtio_reset(&dev);
-	msix_control(&msix, 0);
-}
-
-/* A round trip; how many interrupts came with it. */
-static unsigned interrupts_of_one(void)
-{
-	unsigned before = irq_count[VEC_QUEUE];
-	struct used used;
-
-	expect(queue_do(&queue, buffer, 8, DESC_WRITE, &used), "no answer");
-	for (unsigned i = 0; i < 20; i++)
-		cpuid(0, 0);
-	return irq_count[VEC_QUEUE] - before;
-}
-
-static void test_msix(void)
-{
-	start_msix(0);
-	for (unsigned i = 1; i <= 20 && !test_failed(); i++) {
-		struct used used;
-
-		expect(queue_do(&queue, buffer, 8, DESC_WRITE, &used) &&
-			       wait_for(irq_count[VEC_QUEUE] == i),
-		       "request %u: %u interrupts", i, irq_count[VEC_QUEUE]);
-	}
-	expect(!irq_count[VEC_CONFIG], "%u for the configuration",
-	       irq_count[VEC_CONFIG]);
-	end_msix();
-}
-
-/* What comes while a vector is masked waits in the pending bits. */
-static void test_msix_mask(void)
-{
-	start_msix(0);
-	msix_mask(&msix, 1, true);
-	expect(!interrupts_of_one(), "came though masked");
-	expect(msix.pending[0] == BIT(1), "pending %x", msix.pending[0]);
-	msix_mask(&msix, 1, false);
-	expect(wait_for(irq_count[VEC_QUEUE] == 1), "lost: %u",
-	       irq_count[VEC_QUEUE]);
-	expect(!msix.pending[0], "still pending: %x", msix.pending[0]);
-	msix_control(&msix, MSIX_ENABLE | MSIX_FUNCTION_MASK);
-	expect(!interrupts_of_one(), "came though all are masked");
-	expect(msix.pending[0] == BIT(1), "all masked: pending %x",
-	       msix.pending[0]);
-	msix_control(&msix, MSIX_ENABLE);
-	expect(wait_for(irq_count[VEC_QUEUE] == 2), "all: lost: %u",
-	       irq_count[VEC_QUEUE]);
-	end_msix();
-}
-
-static void test_no_interrupt(void)
-{
-	start_msix(0);
-	ring.avail.flags = 1;
-	expect(!interrupts_of_one(), "came though not wanted");
-	ring.avail.flags = 0;
-	expect(interrupts_of_one() == 1, "wanted, and did not come");
-	end_msix();
-}
-
-/* Only the completion that is waited for interrupts (2.7.7). */
-static void test_event_index(void)
-{
-	start_msix(F_EVENT_IDX);
-	expect(interrupts_of_one() == 1, "the first did not come");
-	*queue.used_event = 3;
-	for (unsigned i = 1; i < 6; i++) {
-		unsigned came = interrupts_of_one();
-
-		expect(came == (i == 3), "completion %u: %u interrupts", i,
-		       came);
-	}
-	end_msix();
-}
-
-static void test_no_vector(void)
-{
-	start_msix(0);
-	virtio_write16(&dev, COMMON_QUEUE_VECTOR, 0x7fff);
-	expect(virtio_read16(&dev, COMMON_QUEUE_VECTOR) == 0xffff,
-	       "a vector that is not there: %x",
-	       virtio_read16(&dev, COMMON_QUEUE_VECTOR));
-	expect(!interrupts_of_one(), "came without a vector");
-	end_msix();
-}
-
-/* Without MSI-X: the ISR says why, the status bit that it waits (4.1.4.5). */
-static void test_isr(void)
-{
-	struct used used;
-	u8 isr;
-
-	need(VIRTIO_RNG, "virtio-rng");
-	pci_command(dev.slot, PCI_COMMAND_NO_INTX, 0);
-	start(0);
-	expect(!(pci_read(dev.slot, PCI_STATUS, 2) & PCI_STATUS_INTX),
-	       "waits from the start");
-	expect(queue_do(&queue, buffer, 8, DESC_WRITE, &used), "no answer");
-	expect(soon(pci_read(dev.slot, PCI_STATUS, 2) & PCI_STATUS_INTX),
-	       "no interrupt waits");
-	isr = *dev.area[CFG_ISR];
-	expect(isr == 1, "ISR %x", isr);
-	isr = *dev.area[CFG_ISR];
-	expect(!isr && !(pci_read(dev.slot, PCI_STATUS, 2) & PCI_STATUS_INTX),
-	       "read, and still %x", isr);
-	pci_command(dev.slot, 0, PCI_COMMAND_NO_INTX);
-}
-
-/* --- the line, by the I/O APIC */
-
-static volatile u8 isr_seen;
-
-static void route(unsigned gsi, u64 entry)
-{
-	volatile u32 *select = (volatile u32 *)(word)IOAPIC;
-	volatile u32 *window = (volatile u32 *)(word)(IOAPIC + 0x10);
-
-	*select = 0x11 + 2 * gsi;
-	*window = entry >> 32;
-	*select = 0x10 + 2 * gsi;
-	*window = entry;
-}
-
-/* A level is gone before its end is told, else it would come again. */
-static bool line_hook(struct trap_frame *frame)
-{
-	isr_seen |= *dev.area[CFG_ISR];
-	return irq_counted(frame);
-}
-
-/* Each completion is one interrupt, and none when the line is disabled. */
-static void test_line(void)
-{
-	unsigned gsi;
-
-	need(VIRTIO_RNG, "virtio-rng");
-	gsi = pci_read(dev.slot, PCI_INT_LINE, 1);
-	expect(gsi && gsi < 24, "interrupt line %u", gsi);
-	apic_start();
-	trap_hooks[VEC_QUEUE] = line_hook;
-	irq_count[VEC_QUEUE] = isr_seen = 0;
-	start(0);
-	route(gsi, (u64)apic_id() << 56 | IOAPIC_LEVEL | VEC_QUEUE);
-	sti();
-	for (unsigned i = 1; i <= 10 && !test_failed(); i++) {
-		unsigned came = interrupts_of_one();
-
-		expect(came == 1, "request %u: %u interrupts", i, came);
-	}
-	expect(isr_seen == 1, "ISR %x", isr_seen);
-	pci_command(dev.slot, PCI_COMMAND_NO_INTX, 0);
-	expect(!interrupts_of_one(), "came though disabled");
-	pci_command(dev.slot, 0, PCI_COMMAND_NO_INTX);
-	expect(wait_for(irq_count[VEC_QUEUE] == 11), "enabled, and it is lost");
-	cli();
-	route(gsi, IOAPIC_MASKED);
-}
-
 /* --- drivers that break the rules */
 
 static void expect_broken(const char *how)
@@ -424,7 +218,7 @@ static void expect_broken(const char *how)
 
 	expect(soon(virtio_status(&dev) & STATUS_NEEDS_RESET), "%s: status %x",
 	       how, virtio_status(&dev));
-	start(F_INDIRECT);
+	virtio_start(F_INDIRECT);
 	expect(queue_do(&queue, buffer, 8, DESC_WRITE, &used),
 	       "%s: does not work after a reset", how);
 }
@@ -438,7 +232,7 @@ static void set_desc(volatile struct desc *desc, u64 address, u32 size,
 	desc->next = next;
 }
 
-static void send_head(u16 head)
+void virtio_send(u16 head)
 {
 	queue_add(&queue, head);
 	queue_kick(&queue);
@@ -449,11 +243,11 @@ static void test_loop(void)
 	start_rng(F_INDIRECT);
 	set_desc(&ring.desc[0], (word)buffer, 8, DESC_WRITE | DESC_NEXT, 1);
 	set_desc(&ring.desc[1], (word)buffer, 8, DESC_WRITE | DESC_NEXT, 0);
-	send_head(0);
+	virtio_send(0);
 	expect_broken("a chain in circles");
 	set_desc(&table[0], (word)buffer, 8, DESC_WRITE | DESC_NEXT, 0);
 	set_desc(&ring.desc[0], (word)table, 16, DESC_INDIRECT, 0);
-	send_head(0);
+	virtio_send(0);
 	expect_broken("an indirect chain in circles");
 }
 
@@ -463,21 +257,21 @@ static void test_nested(void)
 	set_desc(&table[0], (word)&table[1], 16, DESC_INDIRECT, 0);
 	set_desc(&table[1], (word)buffer, 8, DESC_WRITE, 0);
 	set_desc(&ring.desc[0], (word)table, 16, DESC_INDIRECT, 0);
-	send_head(0);
+	virtio_send(0);
 	expect_broken("indirect in indirect");
 	set_desc(&ring.desc[0], (word)table, 17, DESC_INDIRECT, 0);
-	send_head(0);
+	virtio_send(0);
 	expect_broken("a table of 17 bytes");
 }
 
 static void test_range(void)
 {
 	start_rng(F_INDIRECT);
-	send_head(queue.size);
+	virtio_send(queue.size);
 	expect_broken("a head that is not there");
 	set_desc(&ring.desc[0], (word)buffer, 8, DESC_WRITE | DESC_NEXT,
 		 queue.size);
-	send_head(0);
+	virtio_send(0);
 	expect_broken("a descriptor that is not there");
 	ring.avail.index = queue.size + 2; /* one is done already */
 	queue_kick(&queue);
@@ -498,7 +292,7 @@ static void test_nowhere(void)
 	for (unsigned i = 0; i < ARRAY_LEN(area) && !test_failed(); i++) {
 		set_desc(&ring.desc[0], area[i].at, area[i].size, DESC_WRITE,
 			 0);
-		send_head(0);
+		virtio_send(0);
 		expect_broken("memory that is not there");
 	}
 }
@@ -506,7 +300,7 @@ static void test_nowhere(void)
 /* A ring outside memory, and a device told that it may go before it may. */
 static void test_setup(void)
 {
-	need(VIRTIO_RNG, "virtio-rng");
+	virtio_need(VIRTIO_RNG, "virtio-rng");
 	virtio_settle(&dev, F_VERSION_1);
 	virtio_write16(&dev, COMMON_SELECT, 0);
 	virtio_write64(&dev, COMMON_DESC, 0xf0000000);
@@ -517,16 +311,7 @@ static void test_setup(void)
 	virtio_reset(&dev);
 	virtio_write8(&dev, COMMON_STATUS, STATUS_DRIVER_OK);
 	queue_kick(&queue);
-	start(F_INDIRECT);
-}
-
-/* The driver hears of it by the configuration's interrupt (2.1.2). */
-static void test_broken_interrupt(void)
-{
-	start_msix(0);
-	send_head(queue.size);
-	expect(wait_for(irq_count[VEC_CONFIG]), "none came");
-	end_msix();
+	virtio_start(F_INDIRECT);
 }
 
 /* --- the console, which from then on prints */
@@ -546,7 +331,7 @@ static void test_console(void)
 {
 	struct used used;
 
-	need(VIRTIO_CONSOLE, "virtio-console");
+	virtio_need(VIRTIO_CONSOLE, "virtio-console");
 	console_dev = dev;
 	if (!virtio_settle(&console_dev, F_VERSION_1))
 		skip("no FEATURES_OK");

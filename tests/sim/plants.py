@@ -72,6 +72,9 @@ PLANTS = [
      "\t    source->state == SOURCE_PREPARING)\n"
      "\t\tfall_back(source, now);\n\tsource_search_start",
      "\tsource_search_start"),
+    ("a round is over without a session", "migrate/source.c",
+     "source->state == SOURCE_COPYING && source->link.up &&",
+     "source->state == SOURCE_COPYING &&"),
     ("a dry run goes on to copy", "migrate/source.c",
      "\t\tsource_dry_begin(source, now);\n\t\treturn;",
      "\t\tsource_dry_begin(source, now);"),

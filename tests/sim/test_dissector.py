@@ -13,7 +13,8 @@ def test_tshark_names_the_records() -> None:
     done = subprocess.run(
         ["tshark", "-r", path, "-X", f"lua_script:{ROOT}/tools/godwit.lua",
          "-T", "fields", "-e", "godwit.kind", "-e", "godwit.hello", "-e",
-         "godwit.record", "-e", "godwit.page", "-e", "_ws.col.Info"],
+         "godwit.record", "-e", "godwit.page", "-e", "_ws.col.Info", "-e",
+         "godwit.name", "-e", "godwit.source"],
         capture_output=True, text=True, check=True)
     assert "Lua" not in done.stderr, done.stderr
     rows = [line.split("\t") for line in done.stdout.splitlines()]
@@ -24,4 +25,7 @@ def test_tshark_names_the_records() -> None:
     assert wanted <= {row[2] for row in rows}
     assert any(row[3].startswith("0,") for row in rows)
     assert any("COMMIT" in row[4] for row in rows)
+    assert any(row[4].startswith("PAGES no records") for row in rows)
+    assert {(row[5], row[6]) for row in rows if row[2] == "1"} == \
+        {("guest", "alpha")}
     assert any(row[4].startswith("GUEST frame 1,") for row in rows)

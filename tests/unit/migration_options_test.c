@@ -63,10 +63,10 @@ TEST(some_in_any_order)
 TEST(what_is_no_codec)
 {
 	static const char *const words[] = {
-		"",	 ",",	       ",word",	    "word,,lz4", "wor",
-		"words", "word lz4",   "word, lz4", "WORD",	 "zero",
-		"raw",	 "all,word",   "none,word", "word,none", "word,all",
-		"alle",	 "word,delta2"};
+		"",	 ",",	     ",word",	  "word,,lz4",	"wor",
+		"words", "word lz4", "word, lz4", "WORD",	"zero",
+		"raw",	 "all,word", "none,word", "word,none",	"word,all",
+		"alle",	 "word,",    "none,",	  "word,delta2"};
 
 	for (unsigned i = 0; i < ARRAY_LEN(words); i++)
 		bad(words[i]);
