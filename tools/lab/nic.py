@@ -150,15 +150,21 @@ class Nic:
                        for words in map(str.split, sockets))
 
 
+_given: set = set()  # first ports: who asked may not have taken them yet
+
+
 def udp_ports(count: int = 2) -> int:
-    """The first of so many free UDP ports in a row."""
+    """The first of so many free UDP ports in a row; each is given once."""
     for first in range(40000, 60000, count):
+        if first in _given:
+            continue
         taken = []
         try:
             for port in range(first, first + count):
                 end = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
                 taken.append(end)
                 end.bind(("127.0.0.1", port))
+            _given.add(first)
             return first
         except OSError:
             continue
