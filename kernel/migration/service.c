@@ -10,10 +10,11 @@
 #include "vm/sched.h"
 #include "vm/vm.h"
 
-#define BURST	 32		 /* frames, then what came in is looked at */
-#define GIVE_UP	 30000000	 /* microseconds without the other host, */
-#define ORPHAN	 40000000	 /* or without the source */
-#define SHARE_NS (1 * NS_PER_MS) /* where guests wait for this CPU */
+#define BURST	    32	     /* frames, then what came in is looked at */
+#define GIVE_UP	    30000000 /* microseconds without the other host, */
+#define ORPHAN	    40000000 /* or without the source */
+#define TURN_MIN_NS (2 * NS_PER_MS)
+#define SHARE_NS    (1 * NS_PER_MS) /* where guests wait for this CPU */
 
 static struct migration_config config;
 static char name[WIRE_NAME];
@@ -161,14 +162,18 @@ static bool work(void)
 	return more;
 }
 
-/* As long as frames fly, guests on this CPU have short turns too. */
-static void share_cpu(void)
+/*
+ * As long as frames fly, guests on this CPU have turns that are short, and
+ * twice as long as what was taken from them: a switch costs them more than its
+ * time.
+ */
+static void share_cpu(u64 spent)
 {
 	bool busy =
 		outgoing_busy() ||
 		(incoming[0] && incoming[0]->target->state != TARGET_LISTENING);
 
-	sched_set_turn(busy ? SHARE_NS : 0);
+	sched_set_turn(busy ? MAX(2 * spent, TURN_MIN_NS) : 0);
 }
 
 bool migration_poll(void)
@@ -178,11 +183,11 @@ bool migration_poll(void)
 
 	if (!channel_nic() || (!outgoing.source && !incoming[0]))
 		return false;
-	share_cpu();
 	migration_take_cpu();
 	do
 		more = work() | (netdev_poll_all() != 0);
 	while (more && cpu_count() == 1 && now_ns() - start < SHARE_NS);
+	share_cpu(now_ns() - start);
 	return more;
 }
 
