@@ -2,6 +2,15 @@
 place, and which words the simulator should find for it (any of them). Each is a
 mistake that a careful person could make; the sources know nothing of them."""
 
+# Two things see to it that no page is sent while old bytes of it are under way: a
+# round waits for all its frames, and the sender looks. Neither is missed alone.
+AGAIN = ("migrate/source.c",
+         "sender_resolved_all(&source->sender) && now >= source->round_until",
+         "sender_sent_all(&source->sender) && now >= source->round_until",
+         "migrate/sender.c",
+         "while (page < sender->pages && *flying(sender, (u32)page) != 0)",
+         "while (false)")
+
 PLANTS = [
     ("late page frames are taken", "migrate/receiver.c",
      "behind >= WINDOW_REORDER ||\n\t\t   bits_test(receiver->bitmap, behind)",
@@ -11,9 +20,7 @@ PLANTS = [
      "behind >= WINDOW_REORDER"),
     ("a frame is given up too early", "migrate/sender.c",
      "else if (behind >= WINDOW_REORDER)", "else if (behind >= 3)"),
-    ("a page is sent again while under way", "migrate/sender.c",
-     "while (page < sender->pages && *flying(sender, (u32)page) != 0)",
-     "while (false)"),
+    ("a page is sent again while under way", *AGAIN),
     ("lost raw bytes are forgotten", "migrate/sender.c",
      "sender->again[slot] = *part;", "sender->again[slot] = *part;\n"
      "\tsender->again_count--;"),
@@ -37,10 +44,7 @@ PLANTS = [
      "\ttarget->state = TARGET_PREPARED;\n\ttarget->say",
      "\trun(target);\n\ttarget->say"),
     ("the target does not compare", "migrate/target.c",
-     "get_u64(record->data + 8) != target->memory_hash ||", "0 ||",
-     "migrate/sender.c",
-     "while (page < sender->pages && *flying(sender, (u32)page) != 0)",
-     "while (false)"),
+     "get_u64(record->data + 8) != target->memory_hash ||", "0 ||", *AGAIN),
     ("a prepared target forgets when nobody calls", "migrate/target.c",
      "\tif (target->state == TARGET_ASKED)\n\t\ttarget->state",
      "\tif (target->state == TARGET_PREPARED)\n"
