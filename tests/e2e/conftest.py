@@ -49,6 +49,8 @@ def pytest_collection_modifyitems(config, items) -> None:
 def pytest_collection_finish(session) -> None:
     """Starts what the selected tests need; they then wait for it."""
     session.config.runs = Runs(session.config.reporter.line)
+    if session.config.option.collectonly:
+        return
     boots = dict.fromkeys(boot_of(item) for item in session.items)
     session.config.runs.schedule(
         [boot for boot in boots if boot and not boot.interactive])
