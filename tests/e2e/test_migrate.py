@@ -8,9 +8,9 @@ import time
 
 import pytest
 
-from lab.hosts import End, Hosts, Refused, command
-from moves import (PAGES, PATIENT, PHASES, VMS, begin, ends_well, goes_on,
-                   in_phase, moved, not_moved, running)
+from lab.hosts import Hosts, Refused, command
+from moves import (PAGES, PHASES, ends_well, goes_on, in_phase, moved,
+                   not_moved)
 from moves import guest, hosts  # noqa: F401 (fixtures)
 
 # --- moves -------------------------------------------------------------------
@@ -72,18 +72,6 @@ def test_pml_is_refused_where_there_is_none(hosts: Hosts, guest) -> None:
         hosts.a.ask(command(name, "beta", dirty="pml"))
     assert error.value.code == "E_UNSUPPORTED"
     assert hosts.owners(name) == ["alpha"]
-
-
-@pytest.mark.parametrize("security", ["none", "authenticate"])
-def test_security(request, security: str) -> None:
-    """Both ends have to want the same; encryption is what all others use."""
-    ends = [End(config=config, migrate=f"{PATIENT}security = {security}\n")
-            for config in (VMS, "")]
-    with running(request, f"svm-{security}", *ends) as both:
-        begin(both, "few")
-        move = moved(both, "few", both.a, both.b)
-        assert move.report["bytes"] > 0
-        ends_well(both.b, "few")
 
 
 def test_limit_is_kept(hosts: Hosts, guest) -> None:
