@@ -37,12 +37,16 @@ static u64 jitter(void)
 	return mix(~x);
 }
 
+/*
+ * An emulator's generator may begin anew with the same numbers at each start;
+ * the time does not.
+ */
 u64 random64(void)
 {
 	u64 value;
 
 	for (unsigned i = 0; features.rdrand && i < RDRAND_TRIES; i++)
 		if (rdrand(&value))
-			return value;
+			return mix(value + rdtsc());
 	return jitter();
 }
