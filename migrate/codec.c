@@ -123,8 +123,8 @@ static unsigned choose(struct codec *codec, u32 page, const u8 *content,
 		if (judge(codec, CODEC_DELTA, *size))
 			return CODEC_DELTA;
 	}
-	if (codec->spare != 0 && awake(codec, CODEC_LZ4)) {
-		codec->spare--;
+	if (codec->spare >= CODEC_LZ4_TIME && awake(codec, CODEC_LZ4)) {
+		codec->spare -= CODEC_LZ4_TIME;
 		*size = lz4_encode(codec->lz4_state, content, codec->encoded,
 				   room);
 		if (judge(codec, CODEC_LZ4, *size))

@@ -8,7 +8,8 @@
 
 #include "migrate/wire.h"
 
-#define CODEC_SPARE	64    /* pages */
+#define CODEC_LZ4_TIME	32    /* microseconds that a page is taken to need */
+#define CODEC_SPARE_MAX 65536 /* microseconds */
 #define CODEC_LZ4_STATE 16416 /* LZ4_sizeofState(), checked at set-up */
 
 struct codec_count {
@@ -30,8 +31,9 @@ struct codec {
 	struct codec_cache_line *cache; /* direct-mapped */
 	u32 cache_lines;
 	u8 *lz4_state;
-	u8 *encoded; /* MIG_PAGE bytes for an encoder's output */
-	u32 spare;   /* pages that LZ4 may still take, see codec_pressed() */
+	u8 *encoded;	 /* MIG_PAGE bytes for an encoder's output */
+	u64 spare;	 /* microseconds that LZ4 may take */
+	u64 waits_since; /* 0: frames go out */
 	struct codec_count count[CODECS];
 };
 
@@ -49,13 +51,20 @@ void codec_encode(struct codec *codec, u32 page, const u8 *content, size_t room,
 
 /*
  * LZ4 costs more time than a fast link does, and is worth it on a slow one. So
- * it lives on time that is left over: whoever has pages to send and cannot,
- * because the link or the peer is slower than we are, says so, and it gets
- * some.
+ * it lives on time that is left over: how long there have been pages to send
+ * that could not go, because the link or the peer is slower than we are.
  */
-static inline void codec_pressed(struct codec *codec)
+static inline void codec_waits(struct codec *codec, u64 now)
 {
-	codec->spare = CODEC_SPARE;
+	if (codec->waits_since != 0)
+		codec->spare = mig_min(codec->spare + now - codec->waits_since,
+				       CODEC_SPARE_MAX);
+	codec->waits_since = now;
+}
+
+static inline void codec_goes_on(struct codec *codec)
+{
+	codec->waits_since = 0;
 }
 
 /* The record is being sent: it counts. */
@@ -77,7 +86,8 @@ static inline bool codec_keeps(const struct codec *codec)
 /* An encoder or the cache will look at the next page. */
 static inline bool codec_may_encode(const struct codec *codec)
 {
-	bool lz4 = (codec->features & 1u << CODEC_LZ4) && codec->spare != 0 &&
+	bool lz4 = (codec->features & 1u << CODEC_LZ4) &&
+		   codec->spare >= CODEC_LZ4_TIME &&
 		   codec->count[CODEC_LZ4].asleep == 0;
 
 	return lz4 || codec_keeps(codec);

@@ -445,7 +445,7 @@ size_t sender_output(struct sender *sender, struct link *link, u64 now,
 	earn(sender, link, now);
 	if (!window_open(sender, link, credit) ||
 	    (sender->rate != 0 && sender->allowance < link->frame_size)) {
-		codec_pressed(&sender->codec);
+		codec_waits(&sender->codec, now);
 		return 0;
 	}
 	flight = next_flight(sender);
@@ -456,6 +456,7 @@ size_t sender_output(struct sender *sender, struct link *link, u64 now,
 		return 0;
 	size = link_seal(link, now, WIRE_PAGES, frame, (u16)filling.used);
 	fly(sender, flight, link, now);
+	codec_goes_on(&sender->codec);
 	sender->asked = false;
 	sender->allowance -= mig_min(sender->allowance, size);
 	sender->counts.frames++;

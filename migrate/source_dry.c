@@ -30,7 +30,8 @@ static void sample(struct source *source, struct predict_input *input)
 	bool run = false;
 
 	for (u64 page = 0; page < pages; page += stride, taken++) {
-		codec_pressed(&sender->codec); /* as on a link that holds us */
+		/* As on a link that holds us. */
+		sender->codec.spare = CODEC_SPARE_MAX;
 		memcpy(sender->open_content,
 		       sender->page(sender->context, page), MIG_PAGE);
 		codec_encode(&sender->codec, (u32)page, sender->open_content,

@@ -143,7 +143,8 @@ static bool send_burst(void)
 		u8 *buffer = channel_buffer();
 
 		if (!buffer && outgoing.source)
-			codec_pressed(&outgoing.source->sender.codec);
+			codec_waits(&outgoing.source->sender.codec,
+				    migration_now());
 		if (!buffer || !send_one(migration_now(), buffer)) {
 			channel_flush();
 			return false;

@@ -181,7 +181,7 @@ TEST(a_codec_that_does_not_pay_sleeps)
 	codec_init(&codec, (1u << CODECS) - 1, 0, memory);
 	for (u64 i = 0; i < 100; i++) {
 		noise(page, i);
-		codec_pressed(&codec);
+		codec.spare = CODEC_SPARE_MAX;
 		codec_encode(&codec, 1, page, MIG_PAGE, &record);
 		CHECK_EQ(record.codec, CODEC_RAW);
 	}
@@ -217,17 +217,21 @@ TEST(lz4_lives_on_time_that_is_left_over)
 		CHECK_EQ(codec_of_text(&codec), CODEC_RAW);
 	CHECK_EQ(codec.count[CODEC_LZ4].tried, 0);
 	CHECK(!codec_may_encode(&codec));
-	/* However often the link was full, it is no more. */
-	for (unsigned i = 0; i < 3; i++)
-		codec_pressed(&codec);
+	/* Time in which frames went out is not left over. */
+	codec_waits(&codec, 1000);
+	codec_goes_on(&codec);
+	codec_waits(&codec, 900000);
+	CHECK(!codec_may_encode(&codec));
+	codec_waits(&codec, 900000 + 10 * CODEC_LZ4_TIME);
 	CHECK(codec_may_encode(&codec));
-	for (unsigned i = 0; i < CODEC_SPARE; i++)
+	for (unsigned i = 0; i < 10; i++)
 		CHECK_EQ(codec_of_text(&codec), CODEC_LZ4);
 	CHECK(!codec_may_encode(&codec));
 	CHECK_EQ(codec_of_text(&codec), CODEC_RAW);
-	CHECK_EQ(codec.count[CODEC_LZ4].tried, CODEC_SPARE);
-	codec_pressed(&codec);
-	CHECK_EQ(codec_of_text(&codec), CODEC_LZ4);
+	CHECK_EQ(codec.count[CODEC_LZ4].tried, 10);
+	/* However long it was, it is no more than this. */
+	codec_waits(&codec, 900000000);
+	CHECK_EQ(codec.spare, CODEC_SPARE_MAX);
 	free(memory);
 }
 
