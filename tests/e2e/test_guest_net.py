@@ -197,6 +197,7 @@ def bochs(request) -> Iterator[Net]:
         yield running_net
 
 
+@pytest.mark.long
 def test_guest_on_intel_is_on_the_network(bochs: Net) -> None:
     """Ping and a page, both ways, over a cable that may lose frames."""
     assert bochs.outside.ping(FIRST, 120) is not None
