@@ -105,6 +105,17 @@ static void accept(struct source *source, u64 now, const struct hello *from,
 	source_session_up(source, now);
 }
 
+/*
+ * A target holds on to whoever was there before us, and may be gone, for as
+ * long as a session takes to die.
+ */
+static bool may_be_free_soon(const struct source *source, u64 now)
+{
+	u64 dead = source->config->link.timers.dead;
+
+	return source->had_session || now - source->began_at < 2 * dead;
+}
+
 /* Only for a session that once was does UNKNOWN mean anything. */
 static void deny(struct source *source, u64 now, const struct hello *from)
 {
@@ -113,7 +124,7 @@ static void deny(struct source *source, u64 now, const struct hello *from)
 		source->search = SEARCH_SEEK;
 		return;
 	}
-	if (source->had_session && from->code == MIG_BUSY) {
+	if (from->code == MIG_BUSY && may_be_free_soon(source, now)) {
 		source->search = SEARCH_SEEK;
 		return;
 	}
