@@ -8,6 +8,8 @@ fixtures `hosts` and `guest`.
 from contextlib import contextmanager
 from typing import Iterator
 
+import time
+
 import pytest
 
 from lab.hosts import OUT, End, Hosts, Refused
@@ -147,10 +149,18 @@ def in_phase(hosts: Hosts, name: str, phase: str) -> tuple:
     return places
 
 
+def said(host, text: str, timeout: float = 20) -> None:
+    """The console says it, if not before the event then soon after."""
+    until = time.monotonic() + timeout
+    while text not in host.text and time.monotonic() < until:
+        time.sleep(0.05)
+    assert text in host.text
+
+
 def not_moved(hosts: Hosts, name: str, places: tuple) -> None:
     """The guest is where it was, and goes on."""
     event = hosts.a.waits(name, places[0], 60, change=("failed", "done"))
     assert event["change"] == "failed", event
-    assert f"{name}: not moved: " in hosts.a.text
+    said(hosts.a, f"{name}: not moved: ")
     goes_on(hosts.a, name)
     assert hosts.owners(name) == ["alpha"]
