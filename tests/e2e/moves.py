@@ -5,10 +5,9 @@ registers and its clocks. A module that wants the pair of SVM hosts imports the
 fixtures `hosts` and `guest`.
 """
 
+import time
 from contextlib import contextmanager
 from typing import Iterator
-
-import time
 
 import pytest
 
