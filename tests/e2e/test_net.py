@@ -37,7 +37,8 @@ def test_device_is_found(ends: Ends) -> None:
         assert row[:2] == ["lan", driver]
         assert re.fullmatch(r"00:[01][0-9a-f]\.0", row[2])
         assert row[3] == Link.MACS[end]
-        assert int(row[5]) == ends.pair.frame_max
+        assert row[4] == "lan"
+        assert int(row[6]) == ends.pair.frame_max
 
 
 @pytest.mark.parametrize("sender", [0, 1])
