@@ -12,8 +12,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from lab import platforms  # noqa: E402
-from lab.machine import OUT, Machine, Spec, tail  # noqa: E402
+from rig import platforms  # noqa: E402
+from rig.machine import OUT, Machine, Spec, tail  # noqa: E402
 
 PLATFORMS = {"svm": 0, "svm-ryzen": None, "vmx": None}  # name: icount's shift
 

@@ -1,5 +1,5 @@
 """Measures a Linux guest's network: throughput both ways by TCP, and the time of
-a ping, to a program on the build machine (tools/lab/outside.py).
+a ping, to a program on the build machine (tools/rig/outside.py).
 
 The same kernel with the same card on the same cable runs directly in QEMU and
 inside Godwit; what counts is the quotient. docs/figures.md says what each name
@@ -17,11 +17,11 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from lab import platforms, services  # noqa: E402
-from lab.cable import plug  # noqa: E402
-from lab.machine import OUT, Machine, Spec, tail  # noqa: E402
-from lab.nic import Nic  # noqa: E402
-from lab.outside import Outside  # noqa: E402
+from rig import platforms, services  # noqa: E402
+from rig.cable import plug  # noqa: E402
+from rig.machine import OUT, Machine, Spec, tail  # noqa: E402
+from rig.nic import Nic  # noqa: E402
+from rig.outside import Outside  # noqa: E402
 
 GUEST = "10.0.0.2"
 MEGABYTES = 32

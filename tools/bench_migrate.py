@@ -19,9 +19,9 @@ from typing import Optional
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from lab.hosts import End, Hosts, NotMoved, Refused, save  # noqa: E402
-from lab.machine import OUT, ROOT  # noqa: E402
-from lab.traffic import Echoes  # noqa: E402
+from rig.hosts import End, Hosts, NotMoved, Refused, save  # noqa: E402
+from rig.machine import OUT, ROOT  # noqa: E402
+from rig.traffic import Echoes  # noqa: E402
 
 RAW = OUT / "bench" / "migrate"
 GUEST = "10.0.0.2"

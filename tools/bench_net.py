@@ -13,9 +13,9 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from lab.machine import OUT, Console, Machine, Spec  # noqa: E402
-from lab.nic import Link  # noqa: E402
-from lab.platforms import PLATFORMS  # noqa: E402
+from rig.machine import OUT, Console, Machine, Spec  # noqa: E402
+from rig.nic import Link  # noqa: E402
+from rig.platforms import PLATFORMS  # noqa: E402
 
 PROMPT = "godwit> "
 PLATFORM = "svm"

@@ -13,12 +13,12 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from lab import platforms  # noqa: E402
-from lab.cable import plug  # noqa: E402
-from lab.machine import OUT, ROOT, Console, Machine, Outcome, Spec  # noqa: E402
-from lab.nic import Link  # noqa: E402
-from lab.outside import Outside  # noqa: E402
-from lab.terminal import Screen  # noqa: E402
+from rig import platforms  # noqa: E402
+from rig.cable import plug  # noqa: E402
+from rig.machine import OUT, ROOT, Console, Machine, Outcome, Spec  # noqa: E402
+from rig.nic import Link  # noqa: E402
+from rig.outside import Outside  # noqa: E402
+from rig.terminal import Screen  # noqa: E402
 
 TIMEOUT = 400
 GUEST, US = "10.0.0.2", "10.0.0.1"

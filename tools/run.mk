@@ -22,7 +22,7 @@ demo: ## show Debian running on an AMD and an Intel machine
 	@tools/demo
 
 # What a target needs is there before anything is built.
-prepare = @tools/need $(1) && $(MAKE) --no-print-directory -s all guests lab
+prepare = @tools/need $(1) && $(MAKE) --no-print-directory -s all guests rig
 
 run: ## start Godwit on an AMD machine, at its console
 	$(call prepare,demo)

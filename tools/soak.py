@@ -8,8 +8,8 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 import guest_linux  # noqa: E402
-from lab.machine import OUT, Machine, Spec  # noqa: E402
-from lab.platforms import PLATFORMS  # noqa: E402
+from rig.machine import OUT, Machine, Spec  # noqa: E402
+from rig.platforms import PLATFORMS  # noqa: E402
 
 CONFIG = """
 [host]

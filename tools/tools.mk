@@ -8,15 +8,15 @@ $(OUT)/mkimage: $(MKIMAGE_SRC) $(wildcard tools/*.h) Makefile
 	@mkdir -p $(@D)
 	$(Q)$(HOSTCC) $(HOST_FLAGS) $(MKIMAGE_SRC) -o $@
 
-# --- the lab -----------------------------------------------------------------
+# --- the rig -----------------------------------------------------------------
 
 $(OUT)/wirebox: tools/wirebox.c Makefile
 	$(call say,HOSTCC,$@)
 	@mkdir -p $(@D)
 	$(Q)$(HOSTCC) -std=gnu11 -O2 -g $(WARN) $< -o $@
 
-lab: $(OUT)/wirebox
-.PHONY: lab
+rig: $(OUT)/wirebox
+.PHONY: rig
 
 # What lies on the image: NAME=FILE each. Guests come to stand in guests/.
 GUEST_FILES ?=

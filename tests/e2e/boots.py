@@ -8,7 +8,7 @@ tests read its log. Only boots that the selected tests need are started.
 from dataclasses import dataclass
 from typing import Optional
 
-from lab.platforms import PLATFORMS, Platform
+from rig.platforms import PLATFORMS, Platform
 from suites import HOSTILE, SUITES, absent_reason
 
 

@@ -15,7 +15,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from boots import Boot  # noqa: E402
-from lab.machine import OUT  # noqa: E402
+from rig.machine import OUT  # noqa: E402
 from runs import Run, Runs, Shell, logs  # noqa: E402
 
 

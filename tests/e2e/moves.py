@@ -11,7 +11,7 @@ from typing import Iterator
 
 import pytest
 
-from lab.hosts import OUT, End, Hosts, Refused
+from rig.hosts import OUT, End, Hosts, Refused
 
 PAGES = 1024
 # What is allowed is generous: the build machine has other things to do.

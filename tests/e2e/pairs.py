@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from typing import Iterator
 
 from boots import Boot, config
-from lab.machine import OUT, Machine
-from lab.nic import Link
+from rig.machine import OUT, Machine
+from rig.nic import Link
 from runs import Runs, Shell, spec
 
 
@@ -19,7 +19,7 @@ class Pair:
     """What stands at each end. `a` starts first; Bochs can be `a` only."""
 
     name: str
-    kind: str = "stream"  # of the cable: lab/nic.py
+    kind: str = "stream"  # of the cable: rig/nic.py
     platforms: tuple = ("svm", "svm")
     drivers: tuple = ("virtio-net-pci", "virtio-net-pci")
     frame_max: int = 1514

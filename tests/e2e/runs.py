@@ -9,8 +9,8 @@ from typing import Callable, Optional, Union
 
 import guest_linux
 from boots import Boot
-from lab.control import Control
-from lab.machine import OUT, Console, Machine, Outcome, Spec, tail
+from rig.control import Control
+from rig.machine import OUT, Console, Machine, Outcome, Spec, tail
 
 # More would only make each slower: an emulator takes a core.
 AT_ONCE = int(os.environ.get("BOOTS", max(1, min(2, os.cpu_count() or 1))))

@@ -10,11 +10,11 @@ from typing import Iterator
 import pytest
 
 from boots import Boot, config
-from lab import services
-from lab.cable import plug
-from lab.machine import OUT, ROOT, Machine
-from lab.nic import Link
-from lab.outside import Outside
+from rig import services
+from rig.cable import plug
+from rig.machine import OUT, ROOT, Machine
+from rig.nic import Link
+from rig.outside import Outside
 from runs import Runs, Shell, spec
 
 OUTSIDE, FIRST, SECOND = "10.0.0.1", "10.0.0.2", "10.0.0.3"

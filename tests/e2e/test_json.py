@@ -5,7 +5,7 @@ import random
 import pytest
 
 from boots import OPERATOR
-from lab.control import Control, Refused
+from rig.control import Control, Refused
 
 pytestmark = pytest.mark.parametrize("shell", OPERATOR, ids=str, indirect=True)
 

@@ -9,7 +9,7 @@ import re
 import pytest
 
 from boots import LINUX
-from lab.machine import ROOT
+from rig.machine import ROOT
 
 CHECKS = """
     dmesg clocksource timer-ticks no-strays uart-irq time cpus

@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from lab.hosts import Hosts, Refused, command
+from rig.hosts import Hosts, Refused, command
 from moves import (PAGES, PHASES, ends_well, goes_on, in_phase, moved,
                    not_moved)
 from moves import guest, hosts  # noqa: F401 (fixtures)

@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from lab.hosts import Hosts, NotMoved
+from rig.hosts import Hosts, NotMoved
 from moves import begin, ends_well, in_phase, moved
 from moves import guest, hosts  # noqa: F401 (fixtures)
 

@@ -8,7 +8,7 @@ from typing import Iterator
 
 import pytest
 
-from lab.hosts import End, Hosts
+from rig.hosts import End, Hosts
 from moves import (PATIENT, PHASES, VMS, begin, ends_well, goes_on, in_phase,
                    moved, not_moved, running)
 

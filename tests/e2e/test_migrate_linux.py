@@ -8,9 +8,9 @@ from typing import Iterator
 
 import pytest
 
-from lab.hosts import End, Hosts
-from lab.machine import ROOT
-from lab.traffic import Echoes, Flow
+from rig.hosts import End, Hosts
+from rig.machine import ROOT
+from rig.traffic import Echoes, Flow
 from moves import PAIRS, running
 
 GUEST = "10.0.0.2"

@@ -2,7 +2,7 @@
 
 import pytest
 
-from lab.hosts import End
+from rig.hosts import End
 from moves import (CLOSE, PAIRS, WALKERS, begin, ends_well, moved, not_moved,
                    running, walker)
 

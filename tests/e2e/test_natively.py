@@ -9,8 +9,8 @@ import subprocess
 
 import pytest
 
-from lab.machine import OUT
-from lab.platforms import PLATFORMS
+from rig.machine import OUT
+from rig.platforms import PLATFORMS
 from suites import SKIPS, SUITES
 
 # QEMU's SVM has these faults, not its processor.

@@ -6,7 +6,7 @@ from typing import Iterator
 
 import pytest
 
-from lab.nic import Link
+from rig.nic import Link
 from pairs import Ends, Pair, running
 
 PAIRS = [

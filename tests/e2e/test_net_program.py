@@ -7,8 +7,8 @@ from typing import Iterator
 import pytest
 
 from boots import Boot, config
-from lab.machine import OUT, Machine
-from lab.nic import Link
+from rig.machine import OUT, Machine
+from rig.nic import Link
 from pairs import counters
 from runs import Shell, spec
 

@@ -7,11 +7,11 @@ from typing import Iterator
 import pytest
 
 from boots import Boot, config
-from lab import services
-from lab.cable import plug
-from lab.machine import OUT, Machine
-from lab.nic import Link
-from lab.outside import Outside
+from rig import services
+from rig.cable import plug
+from rig.machine import OUT, Machine
+from rig.nic import Link
+from rig.outside import Outside
 from runs import Shell, spec
 
 NEAR, FAR = "10.0.0.1", "10.0.0.2"

@@ -1,4 +1,4 @@
-"""The lab for migrations, before anything moves: two hosts, their cable and their
+"""The rig for migrations, before anything moves: two hosts, their cable and their
 switch, guests that an outside client counts with, and the guest that finds what
 is lost of it."""
 
@@ -10,9 +10,9 @@ from typing import Iterator
 
 import pytest
 
-from lab.hosts import OUT, End, Hosts
-from lab.machine import ROOT
-from lab.traffic import Echoes, Flow
+from rig.hosts import OUT, End, Hosts
+from rig.machine import ROOT
+from rig.traffic import Echoes, Flow
 
 IPS = ("10.0.0.2", "10.0.0.3")
 

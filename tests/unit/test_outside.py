@@ -10,11 +10,11 @@ from typing import Callable, Iterator
 
 import pytest
 
-from lab import packets, services
-from lab.cable import Pcap, Stream, plug
-from lab.outside import Endpoint, Outside
-from lab.packets import Malformed, Segment
-from lab.proxy import Proxy
+from rig import packets, services
+from rig.cable import Pcap, Stream, plug
+from rig.outside import Endpoint, Outside
+from rig.packets import Malformed, Segment
+from rig.proxy import Proxy
 
 A, B = "10.0.0.1", "10.0.0.2"
 

@@ -11,19 +11,19 @@ from typing import Callable, Iterator
 
 import pytest
 
-from lab.cable import Stream
-from lab.nic import Link
-from lab.outside import Endpoint, Outside
-from lab.switch import Switch
-from lab.traffic import Echoes, Flow, stream_bytes
-from lab.wire import Wire
+from rig.cable import Stream
+from rig.nic import Link
+from rig.outside import Endpoint, Outside
+from rig.switch import Switch
+from rig.traffic import Echoes, Flow, stream_bytes
+from rig.wire import Wire
 
 ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture(scope="module", autouse=True)
 def built() -> None:
-    subprocess.run(["make", "-s", "-C", str(ROOT), "lab"], check=True)
+    subprocess.run(["make", "-s", "-C", str(ROOT), "rig"], check=True)
 
 
 class Side:

@@ -1,7 +1,7 @@
 /*
  * tcpcount PORT: sends each connection's bytes back, and looks whether they are
  * the ones that must come: byte N is the top byte of N times a constant, as in
- * tools/lab/traffic.py. A line at the end of each connection.
+ * tools/rig/traffic.py. A line at the end of each connection.
  */
 #include <arpa/inet.h>
 #include <signal.h>

@@ -35,7 +35,7 @@ class Spec:
     icount: Optional[int] = None  # QEMU: 2**N ns per instruction
     gdb: bool = False  # QEMU: wait for a debugger on port 1234
     interactive: bool = False  # the serial line is a socket, time is real
-    control: bool = False  # a second line, for programs: lab/control.py
+    control: bool = False  # a second line, for programs: rig/control.py
     guest_line: bool = False  # one more, for a guest's console
     nics: list = field(default_factory=list)  # of nic.Nic
     kernel: Path = OUT / "kernel.bin"

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from lab import bochs, qemu
-from lab.nic import Link, Nic
-from lab.platforms import choose, nested_kvm
-from lab.relay import Relay
-from lab.terminal import Screen, _Keys
+from rig import bochs, qemu
+from rig.nic import Link, Nic
+from rig.platforms import choose, nested_kvm
+from rig.relay import Relay
+from rig.terminal import Screen, _Keys
 
 ROOT = Path(__file__).resolve().parents[2]
 
