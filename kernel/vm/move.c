@@ -100,8 +100,8 @@ err_t vm_arrive(const char *name, u64 memory, struct vm **out)
 }
 
 /*
- * All clocks go on from one instant, each vCPU's TSC from where it was: and that
- * instant is past, as if it had been here since it was frozen.
+ * All clocks go on from one instant, each vCPU's TSC from where it was: and
+ * that instant is past, as if it had been here since it was frozen.
  */
 err_t vm_run(struct vm *vm, u64 stood_ns)
 {
