@@ -55,7 +55,7 @@ KERNEL_FLAGS = $(COMMON) -g -mcmodel=kernel -fno-pic -fno-pie \
 	       -fno-align-functions -fno-align-jumps -fno-align-loops \
 	       -fno-common -fno-strict-aliasing \
 	       $(call string_calls,memset) $(call string_calls,memcpy) \
-	       -Ikernel -I.
+	       $(if $(filter $(KERNEL_SSE),$<),-msse2) -Ikernel -I.
 
 $(OUT)/obj/%.c.o: %.c Makefile
 	$(call say,CC,$<)

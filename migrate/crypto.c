@@ -2,6 +2,7 @@
 
 #include <bearssl.h>
 
+#include "migrate/chacha.h"
 #include "migrate/hash.h"
 
 unsigned crypto_tag_size(u8 security)
@@ -14,14 +15,7 @@ static size_t body_size(const u8 *frame)
 	return get_u16(frame + WIRE_ETHERNET + 2);
 }
 
-/* All of them take the same time for all data. */
-static br_chacha20_run fastest_chacha20(void)
-{
-	br_chacha20_run sse2 = br_chacha20_sse2_get();
-
-	return sse2 ? sse2 : &br_chacha20_ct_run;
-}
-
+/* Both take the same time for all data. */
 static br_poly1305_run fastest_poly1305(void)
 {
 	br_poly1305_run wide = br_poly1305_ctmulq_get();
@@ -42,7 +36,7 @@ static void run_cipher(const struct crypto_key *key, u8 security, u8 *frame,
 	fastest_poly1305()(key->key, nonce, frame + WIRE_BODY,
 			   hidden ? body : 0, frame + WIRE_ETHERNET,
 			   WIRE_HEADER + (hidden ? 0 : body), tag,
-			   fastest_chacha20(), encrypt);
+			   chacha20, encrypt);
 }
 
 static u64 frame_check(u64 key, const u8 *frame)

@@ -6,7 +6,9 @@ MIGRATE_OBJ  := $(patsubst %,$(OUT)/obj/%.o,$(MIGRATE_SRC))
 MIGRATE_LIBS := -lbearssl -llz4
 # Where pages go through it counts speed.
 KERNEL_FAST  += $(addprefix migrate/,hash.c sender.c receiver.c codec.c \
-		codec_delta.c)
+		codec_delta.c chacha.c)
+# As the libraries do: whoever calls them has taken the registers.
+KERNEL_SSE   := migrate/chacha.c
 
 # All of it and its libraries in one object: what the kernel has to offer it is
 # what this leaves undefined (tests/sim/test_build.py).

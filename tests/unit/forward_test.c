@@ -2,6 +2,7 @@
  * The guest's frames on the link: in pieces, in any order, once.
  *
  * links: migrate/forward.c migrate/link.c migrate/wire.c migrate/crypto.c
+ * links: migrate/chacha.c
  * links: migrate/hash.c
  * libs: -lbearssl
  */

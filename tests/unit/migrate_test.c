@@ -4,11 +4,15 @@
  * links: migrate/wire.c migrate/hash.c migrate/codec.c migrate/codec_delta.c
  * links: migrate/codec_lz4.c migrate/receiver.c migrate/requirement.c
  * links: migrate/text.c migrate/error.c migrate/report.c migrate/crypto.c
+ * links: migrate/chacha.c
  * libs: -lbearssl -llz4
  */
 #include <stdlib.h>
 #include <string.h>
 
+#include <bearssl.h>
+
+#include "migrate/chacha.h"
 #include "migrate/codec.h"
 #include "migrate/crypto.h"
 #include "migrate/error.h"
@@ -143,6 +147,39 @@ TEST(no_two_words_make_up_for_each_other)
 		CHECK(hash_page(page) != before);
 		put_u64(page, first);
 		put_u64(page + i, second);
+	}
+}
+
+/* RFC 8439, 2.4.2. */
+TEST(chacha_is_chacha)
+{
+	static const u8 nonce[12] = {[7] = 0x4a},
+			wanted[8] = {0x6e, 0x2e, 0x35, 0x9a,
+				     0x25, 0x68, 0xf9, 0x80};
+	char text[] = "Ladies and Gentlemen of the class of '99: If I could "
+		      "offer you only one tip for the future, sunscreen would "
+		      "be it.";
+	u8 key[32];
+
+	for (unsigned i = 0; i < sizeof(key); i++)
+		key[i] = (u8)i;
+	CHECK_EQ(chacha20(key, nonce, 1, text, sizeof(text) - 1), 3);
+	CHECK_MEM(text, wanted, sizeof(wanted));
+}
+
+/* Any length, and counters beyond the last. */
+TEST(chacha_is_another_s_chacha)
+{
+	for (u32 size = 0; size < 1200; size++) {
+		u32 counter = size & 1 ? 0xfffffffe : size, next;
+
+		noise(page, size);
+		memcpy(other, page, MIG_PAGE);
+		next = chacha20(scratch, scratch + 32, counter, page, size);
+		CHECK_EQ(next, br_chacha20_ct_run(scratch, scratch + 32,
+						  counter, other, size));
+		CHECK(memcmp(page, other, MIG_PAGE) == 0);
+		noise(scratch, size + 1);
 	}
 }
 
