@@ -105,9 +105,9 @@ def hello_of(frame: Frame) -> Hello:
     need(SEEK <= kind <= DENY, "an unknown HELLO")
     need(security <= ENCRYPT, "unknown security")
     need(lowest <= 1 <= highest, "versions without 1")
-    return Hello(kind, security, lowest, highest,
-                 *struct.unpack_from("<III", body, 4), text(body[16:48]),
-                 body[48:64], body[64:80], body[80:96],
+    features, frame_size, code = struct.unpack_from("<III", body, 4)
+    return Hello(kind, security, lowest, highest, features, frame_size, code,
+                 text(body[16:48]), body[48:64], body[64:80], body[80:96],
                  struct.unpack_from("<Q", body, 128)[0], body[139], body)
 
 
