@@ -143,13 +143,16 @@ class Migration:
     traffic: dict = field(default_factory=dict)  # bytes by kind and way
     again: int = 0  # frames that came twice or too late
     guest_frames: int = 0
+    _hashes: Optional[tuple] = None  # they take their time
 
     # --- what is known in the end
 
     @property
     def hashes(self) -> tuple:
         """Of the memory and the state that were rebuilt."""
-        return memory_hash(self.memory), check(1, bytes(self.state))
+        if self._hashes is None:
+            self._hashes = memory_hash(self.memory), check(1, bytes(self.state))
+        return self._hashes
 
     @property
     def certificate(self) -> int:
@@ -213,6 +216,7 @@ class Migration:
 
     def _state(self, _way: str, data: bytes, _when: int) -> None:
         offset, self.state_size = struct.unpack_from("<II", data)
+        self._hashes = None
         if offset == 0:
             self.state.clear()
         need(offset == len(self.state), "STATE out of order")
@@ -242,7 +246,7 @@ class Migration:
     def page_frame(self, body: bytes, size: int) -> None:
         if not self.rounds:  # its ROUND is missing
             self.rounds.append(Round(0, False, 0, self.last))
-        now = self.rounds[-1]
+        self._hashes, now = None, self.rounds[-1]
         now.frames += 1
         now.bytes += size
         for record in page_records(body):

@@ -1,0 +1,74 @@
+"""Captures of real moves: the guest is rebuilt from what was on the cable, and its
+certificate is the one that both hosts print."""
+
+import subprocess
+from pathlib import Path
+from typing import Iterator
+
+import pytest
+
+from rig.hosts import OUT, End, Hosts
+from rig.machine import ROOT
+from rig.pcap import head, packet, packets
+from rig.protocol import PAGES, frame_of
+from moves import PATIENT, WALKERS, ends_well, moved, running
+from moves import guest  # noqa: F401 (a fixture)
+
+FOLDER = OUT / "e2e" / "captures"
+
+
+@pytest.fixture(scope="module", params=["none", "encrypt"])
+def hosts(request) -> Iterator[Hosts]:
+    """The cable is recorded by both, QEMU at alpha's card and the box."""
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    config = PATIENT + f"security = {request.param}\nshow-keys = yes\n"
+    with running(request, f"captured-{request.param}",
+                 End(config=WALKERS["hot"], migrate=config),
+                 End(migrate=config), pcap=str(FOLDER / "qemu.pcap")) as both:
+        yield both
+
+
+def said(out: str, capture: Path, *words) -> subprocess.CompletedProcess:
+    done = subprocess.run([ROOT / "tools/capture", capture, *words],
+                          capture_output=True, text=True)
+    assert out in done.stdout, done.stdout + done.stderr
+    return done
+
+
+def tampered(path: Path) -> Path:
+    """One bit of its largest frame is another."""
+    found = list(packets(path.read_bytes()))
+    largest = max(found, key=lambda packet: len(packet.data))
+    assert frame_of(largest.data).kind == PAGES
+    new = FOLDER / "tampered.pcap"
+    new.write_bytes(head() + b"".join(
+        packet(p.when, p.data[:500] + bytes([p.data[500] ^ 1]) + p.data[501:]
+               if p is largest else p.data) for p in found))
+    return new
+
+
+def test_guest_is_rebuilt_from_a_capture(hosts: Hosts, guest) -> None:
+    box, log = FOLDER / "box.pcap", hosts.a.machine.serial_log
+    memory = FOLDER / "memory.bin"
+    security = hosts.a.end.migrate.split("security = ")[1].split()[0]
+    name = guest("hot")
+    hosts.wire.record(box)
+    move = moved(hosts, name, hosts.a, hosts.b, cache="1M")
+    hosts.wire.stop_recording()
+    ends_well(hosts.b, name)
+    for path in (box, FOLDER / "qemu.pcap"):
+        done = said(f"certificate {move.certificates[0]}, as source and target "
+                    "say", path, "--keys", log, "--key", hosts.a.end.key,
+                    "--memory", memory)
+        assert done.returncode == 0, done.stdout
+        assert "missing" not in done.stdout and "differs" not in done.stdout
+        assert " 0 not looked at" in done.stdout
+        assert f"security {security}" in done.stdout
+    # The walker's own pages, and its code, are in it.
+    assert memory.stat().st_size == 16 << 20
+    assert b"walker: generation" in memory.read_bytes()
+    done = said("a wrong tag", tampered(box), "--keys", log)
+    assert done.returncode == 1
+    assert "missing: page frames that the target received: " in done.stdout
+    if security == "encrypt":
+        assert said("missing: the keys of session", box).returncode == 1
