@@ -47,6 +47,23 @@ def tampered(path: Path) -> Path:
     return new
 
 
+def wireshark_shows(path: Path) -> None:
+    """Every frame of it, with the dissector."""
+    done = subprocess.run(
+        ["tshark", "-r", path, "-X", f"lua_script:{ROOT}/tools/godwit.lua",
+         "-T", "fields", "-e", "godwit.kind", "-e", "godwit.record", "-e",
+         "_ws.malformed", "-e", "godwit.body", "-e", "_ws.col.Info"],
+        capture_output=True, text=True, check=True)
+    assert "Lua" not in done.stderr
+    rows = [line.split("\t") for line in done.stdout.splitlines()]
+    assert {row[0] for row in rows} == {"1", "2", "3"}
+    assert {"1", "2", "3", "4", "6", "7", "8", "9", "13", "14"} <= \
+        {row[1] for row in rows}
+    assert not any(row[2] or row[3] for row in rows)
+    assert all(row[4].split()[0] in ("HELLO", "CONTROL", "PAGES")
+               for row in rows)
+
+
 def test_guest_is_rebuilt_from_a_capture(hosts: Hosts, guest) -> None:
     box, log = FOLDER / "box.pcap", hosts.a.machine.serial_log
     memory = FOLDER / "memory.bin"
@@ -67,6 +84,10 @@ def test_guest_is_rebuilt_from_a_capture(hosts: Hosts, guest) -> None:
     # The walker's own pages, and its code, are in it.
     assert memory.stat().st_size == 16 << 20
     assert b"walker: generation" in memory.read_bytes()
+    clear = FOLDER / "clear.pcap"
+    said("rebuilt: 4096 pages", box, "--keys", log, "--clear", clear)
+    assert said("rebuilt: 4096 pages", clear).returncode == 0  # needs no key
+    wireshark_shows(clear)
     done = said("a wrong tag", tampered(box), "--keys", log)
     assert done.returncode == 1
     assert "missing: page frames that the target received: " in done.stdout

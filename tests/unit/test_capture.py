@@ -200,6 +200,14 @@ def test_without_keys() -> None:
     assert not migration.covered
 
 
+def test_capture_in_clear_needs_no_key() -> None:
+    hosts = moved(ENCRYPT)
+    clear = looked_at(hosts.frames, keys=[hosts.keys], clear=True).clear
+    assert [len(frame) for _, frame in clear] == \
+        [len(frame) for frame in hosts.frames]
+    assert_rebuilt(looked_at([frame for _, frame in clear]))
+
+
 def test_other_key_of_the_hosts_is_said() -> None:
     capture = looked_at(moved(ENCRYPT).frames, secrets=[secret_of("other")])
     assert capture.wrong[0][1].startswith("HELLO: a wrong tag")

@@ -22,10 +22,10 @@ from typing import Iterable, Optional
 from .hashes import PAGE, check, memory_hash
 from .pages import CODECS, apply
 from .pcap import packets
-from .protocol import (ACCEPT, BODY, CLEAR, CONTROL, CONTROL_HEAD, DENY, ENCRYPT,
-                       GUEST, HELLO, KIND_NAMES, OFFER, PAGES, SECURITIES, Frame,
-                       Hello, Wrong, certificate_of, frame_of, hello_of, need,
-                       page_records, record_of, text)
+from .protocol import (ACCEPT, AUTHENTICATE, BODY, CLEAR, CONTROL, CONTROL_HEAD,
+                       DENY, ENCRYPT, GUEST, HELLO, KIND_NAMES, OFFER, PAGES,
+                       Frame, Hello, Wrong, certificate_of, frame_of, hello_of,
+                       need, page_records, record_of, text)
 from .seal import Keys, derive, hello_tag, opened, tag_size
 
 WINDOW = 64  # of page frames that are accepted
@@ -260,18 +260,22 @@ class Capture:
     """All that is in it; frame() after frame() as they were captured."""
 
     def __init__(self, secrets: Iterable[bytes] = (),
-                 keys: Iterable[Keys] = ()):
+                 keys: Iterable[Keys] = (), clear: bool = False):
         self.secrets = list(secrets)  # pre-shared keys, to look at HELLOs
         self.keys = list(keys)  # of sessions, in any order
         self.migrations: list = []
         self.wrong: list = []  # (number of the frame, what)
         self.frames = self.others = self.strays = 0
         self.checked = self.unchecked = 0  # tags
+        self.keep_clear = clear
+        self.clear: list = []  # (when, frame): decrypted, where it can be
         self._offers: dict = {}
         self._session: Optional[Session] = None
         self._migration: Optional[Migration] = None
 
     def frame(self, data: bytes, when: int, whole: bool = True) -> None:
+        if self.keep_clear:
+            self.clear.append((when, data))
         if data[12:14] != b"\x88\xb5":
             self.others += 1
             return
@@ -285,6 +289,12 @@ class Capture:
                 self._sealed(frame, when)
         except (Wrong, struct.error) as wrong:
             self.wrong.append((self.frames + self.others, str(wrong)))
+
+    def _cleared(self, frame: Frame, body: bytes) -> None:
+        if not self.keep_clear:
+            return
+        when, data = self.clear[-1]
+        self.clear[-1] = when, data[:BODY] + body + data[BODY + len(body):]
 
     # --- sessions
 
@@ -300,6 +310,9 @@ class Capture:
             self.checked += 1
         else:
             self.unchecked += 1
+        if hello.security == ENCRYPT:
+            self._cleared(frame, bytes([hello.type, AUTHENTICATE])
+                          + hello.body[2:])
         if hello.type == OFFER:
             self._offers[hello.nonce] = (hello, when)
         elif hello.type == ACCEPT:
@@ -367,6 +380,7 @@ class Capture:
             return None if session.security == ENCRYPT else frame.body
         body, wanted = opened(frame, session.security, session.keys.of(way),
                               number)
+        self._cleared(frame, body)
         need(tag == wanted, f"{KIND_NAMES[frame.kind]} number {number} of the "
              f"{WAYS[way]}: a wrong tag")
         self.checked += 1
@@ -402,9 +416,9 @@ class Capture:
 
 
 def read(path: Path, secrets: Iterable[bytes] = (),
-         keys: Iterable[Keys] = ()) -> Capture:
+         keys: Iterable[Keys] = (), clear: bool = False) -> Capture:
     """A capture file; what is cut off at its end is among what is wrong."""
-    capture = Capture(secrets, keys)
+    capture = Capture(secrets, keys, clear)
     try:
         for packet in packets(path.read_bytes()):
             capture.frame(packet.data, packet.when, packet.whole)
@@ -413,4 +427,4 @@ def read(path: Path, secrets: Iterable[bytes] = (),
     return capture
 
 
-__all__ = ["Capture", "Migration", "SECURITIES", "Session", "read"]
+__all__ = ["Capture", "Migration", "Session", "read"]
