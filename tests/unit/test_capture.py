@@ -1,5 +1,5 @@
-"""What reads captures of migrations, with a capture of our own making: every codec,
-every security, frames out of order and twice. And what it is made of."""
+"""What reads captures of migrations, with a capture of our own making: every
+codec, every security, frames out of order and twice. And what it is made of."""
 
 import random
 import struct
@@ -54,8 +54,8 @@ class Hosts:
 
     def _hello_body(self, kind: int, pages: int) -> bytes:
         return struct.pack(
-            "<BBBBIII32s16s16s16s32sQHBBI", kind, self.security, 1, 1, 0x1F, 9014,
-            0, b"guest" if kind == OFFER else b"beta", IDENTITY, b"n" * 16,
+            "<BBBBIII32s16s16s16s32sQHBBI", kind, self.security, 1, 1, 0x1F,
+            9014, 0, b"guest" if kind == OFFER else b"beta", IDENTITY, b"n" * 16,
             b"c" * 16, bytes([kind]) * 32, pages, 64, 0, SESSION, 0)
 
     def _frame(self, way: str, head_: bytes, body: bytes) -> bytes:
@@ -73,7 +73,8 @@ class Hosts:
         header = struct.pack("<BBHI", 0x10 | kind, SESSION, len(body), number)
         key = self.keys.of(way)
         if self.security == ENCRYPT:
-            body, tag = seal(key, struct.pack("<IQ", kind, number), body, header)
+            body, tag = seal(key, struct.pack("<IQ", kind, number), body,
+                             header)
         elif self.security == AUTHENTICATE:
             _, tag = seal(key, struct.pack("<IQ", kind, number), b"",
                           header + body)
@@ -160,14 +161,15 @@ def test_rebuilds(security: int) -> None:
         for name, n in now.pages.items():
             pages[name] = pages.get(name, 0) + n
     assert pages == {"zero": 3, "word": 1, "raw": 2, "delta": 1, "lz4": 1}
-    assert [now.stopped for now in capture.migrations[0].rounds] == [False, True]
+    assert [now.stopped for now in capture.migrations[0].rounds] == \
+        [False, True]
 
 
 def test_frames_in_any_order_and_twice() -> None:
     """Within what a round allows; records are put in order by their numbers."""
     frames = moved().frames
     first, second = 4, 5  # the page frames of round 1
-    assert frame_of(frames[first]).kind == frame_of(frames[second]).kind == PAGES
+    assert all(frame_of(frames[n]).kind == PAGES for n in (first, second))
     frames[first], frames[second] = frames[second], frames[first]
     frames[2], frames[3] = frames[3], frames[2]  # DESCRIBE after ROUND
     twice = [frame for frame in frames for _ in (0, 1)]
@@ -302,8 +304,8 @@ SUNSCREEN = b"Ladies and Gentlemen of the class of '99: If I could offer you " \
 
 
 def test_chacha20_of_the_rfc() -> None:
-    stream = chacha20(bytes(range(32)), bytes.fromhex("000000000000004a00000000"),
-                      1, 2)
+    stream = chacha20(bytes(range(32)),
+                      bytes.fromhex("000000000000004a00000000"), 1, 2)
     hidden = bytes(a ^ b for a, b in zip(SUNSCREEN, stream))
     assert hidden[:16].hex() == "6e2e359a2568f98041ba0728dd0d6981"
     assert hidden[-10:].hex() == "b40b8eedf2785e42874d"

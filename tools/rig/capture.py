@@ -336,8 +336,8 @@ class Capture:
                           if m.identity == offer.migration), None)
         if migration is None:
             need(0 < offer.pages < 1 << 24, f"an OFFER of {offer.pages} pages")
-            migration = Migration(offer.migration, offer.name, accept.name, when,
-                                  [bytes(PAGE)] * offer.pages)
+            migration = Migration(offer.migration, offer.name, accept.name,
+                                  when, [bytes(PAGE)] * offer.pages)
             self.migrations.append(migration)
         migration.sessions.append(self._session)
         self._migration = migration
@@ -392,9 +392,8 @@ class Capture:
         session.tries -= 1
         tag = frame.tag(tag_size(session.security))
         session.keys = next(
-            (keys for keys in self.keys
-             if opened(frame, session.security, keys.of(way), number)[1] == tag),
-            None)
+            (keys for keys in self.keys if tag ==
+             opened(frame, session.security, keys.of(way), number)[1]), None)
 
     # --- control
 

@@ -56,7 +56,8 @@ def tag_size(security: int) -> int:
 def opened(frame: Frame, security: int, key: bytes, number: int) -> tuple:
     """The body in clear, and the tag that the frame should have."""
     if security == CLEAR:
-        value = check(int.from_bytes(key[:8], "little"), frame.head + frame.body)
+        value = check(int.from_bytes(key[:8], "little"),
+                      frame.head + frame.body)
         return frame.body, value.to_bytes(8, "little")
     nonce = struct.pack("<IQ", frame.kind, number)
     one_time = chacha20(key, nonce, 0, 1)[:32]

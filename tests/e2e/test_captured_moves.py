@@ -1,5 +1,5 @@
-"""Captures of real moves: the guest is rebuilt from what was on the cable, and its
-certificate is the one that both hosts print."""
+"""Captures of real moves: the guest is rebuilt from what was on the cable, and
+its certificate is the one that both hosts print."""
 
 import subprocess
 from pathlib import Path

@@ -1,5 +1,5 @@
-"""The reader of captures (tools/rig/capture.py) rebuilds what the simulator's hosts
-agree on, over cables that lose, repeat and reorder."""
+"""The reader of captures (tools/rig/capture.py) rebuilds what the simulator's
+hosts agree on, over cables that lose, repeat and reorder."""
 
 import subprocess
 from pathlib import Path
