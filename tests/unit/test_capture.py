@@ -55,7 +55,8 @@ class Hosts:
     def _hello_body(self, kind: int, pages: int) -> bytes:
         return struct.pack(
             "<BBBBIII32s16s16s16s32sQHBBI", kind, self.security, 1, 1, 0x1F,
-            9014, 0, b"guest" if kind == OFFER else b"beta", IDENTITY, b"n" * 16,
+            9014, 0, b"guest" if kind == OFFER else b"beta", IDENTITY,
+            b"n" * 16,
             b"c" * 16, bytes([kind]) * 32, pages, 64, 0, SESSION, 0)
 
     def _frame(self, way: str, head_: bytes, body: bytes) -> bytes:

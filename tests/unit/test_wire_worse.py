@@ -1,5 +1,5 @@
-"""What the cable that can be made worse (tools/wirebox) does to frames: as often
-as it was told, and with the same seed the same again."""
+"""What the cable that can be made worse (tools/wirebox) does to frames: as
+often as it was told, and with the same seed the same again."""
 
 import struct
 import subprocess
