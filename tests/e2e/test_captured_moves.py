@@ -1,6 +1,7 @@
 """Captures of real moves: the guest is rebuilt from what was on the cable, and
 its certificate is the one that both hosts print."""
 
+import re
 import subprocess
 from pathlib import Path
 from typing import Iterator
@@ -11,6 +12,7 @@ from rig.hosts import OUT, End, Hosts
 from rig.machine import ROOT
 from rig.pcap import head, packet, packets
 from rig.protocol import PAGES, frame_of
+from rig.wire import WHOLE
 from moves import PATIENT, WALKERS, ends_well, moved, running
 from moves import guest  # noqa: F401 (a fixture)
 
@@ -93,3 +95,21 @@ def test_guest_is_rebuilt_from_a_capture(hosts: Hosts, guest) -> None:
     assert "missing: page frames that the target received: " in done.stdout
     if security == "encrypt":
         assert said("missing: the keys of session", box).returncode == 1
+
+
+def test_bad_cable_is_read_as_the_target_read_it(hosts: Hosts, guest) -> None:
+    """What left the box is what arrived: with it, the guest is complete."""
+    path, log = FOLDER / "bad.pcap", hosts.a.machine.serial_log
+    name = guest("hot")
+    hosts.wire.set("jitter_us=300", "loss=0.04", "corrupt=0.04", "dup=0.04",
+                   "reorder=0.04", "seed=5")
+    hosts.wire.record(path)
+    move = moved(hosts, name, hosts.a, hosts.b)
+    hosts.wire.set(*WHOLE)
+    hosts.wire.stop_recording()
+    ends_well(hosts.b, name)
+    done = said(f"certificate {move.certificates[0]}, as source and target say",
+                path, "--keys", log)
+    assert done.returncode == 0 and "missing" not in done.stdout
+    assert re.search(r"(?m)^  frame \d+: ", done.stdout), done.stdout
+    assert re.search(r"[1-9]\d* frames came again or too late", done.stdout)
