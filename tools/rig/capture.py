@@ -270,8 +270,8 @@ class Capture:
         self.keep_clear = clear
         self.clear: list = []  # (when, frame): decrypted, where it can be
         self._offers: dict = {}
-        self._session: Optional[Session] = None
-        self._migration: Optional[Migration] = None
+        # By their byte: the one before is kept for the guest's frames.
+        self._sessions: dict = {}
 
     def frame(self, data: bytes, when: int, whole: bool = True) -> None:
         if self.keep_clear:
@@ -319,19 +319,21 @@ class Capture:
             need(hello.nonce in self._offers, "an ACCEPT without its OFFER")
             offer, offered = self._offers[hello.nonce]
             self._accept(frame, offer, offered, hello)
-        elif hello.type == DENY and self._migration and \
-                self._migration.identity == hello.migration:
-            self._migration.end = f"denied, code {hello.code}"
+        elif hello.type == DENY:
+            for migration in self.migrations:
+                if migration.identity == hello.migration:
+                    migration.end = f"denied, code {hello.code}"
 
     def _accept(self, frame: Frame, offer: Hello, when: int,
                 accept: Hello) -> None:
-        if self._session and accept == self._session.accept:
+        known, _ = self._sessions.get(accept.session, (None, None))
+        if known and accept == known.accept:
             return
         need(offer.migration == accept.migration, "ACCEPT of another migration")
         keys = derive(offer.body, accept.body) if accept.security == CLEAR \
             else None
-        self._session = Session(offer, accept, {frame.data[0:6]: "s",
-                                                frame.sender: "t"}, keys)
+        session = Session(offer, accept, {frame.data[0:6]: "s",
+                                          frame.sender: "t"}, keys)
         migration = next((m for m in self.migrations
                           if m.identity == offer.migration), None)
         if migration is None:
@@ -339,15 +341,14 @@ class Capture:
             migration = Migration(offer.migration, offer.name, accept.name,
                                   when, [bytes(PAGE)] * offer.pages)
             self.migrations.append(migration)
-        migration.sessions.append(self._session)
-        self._migration = migration
+        migration.sessions.append(session)
+        self._sessions[accept.session] = session, migration
 
     def _sealed(self, frame: Frame, when: int) -> None:
-        session, migration = self._session, self._migration
+        session, migration = self._sessions.get(frame.session, (None, None))
         way = session.macs.get(frame.sender) if session else None
-        if session is None or migration is None or way is None or \
-                frame.session != session.accept.session:
-            self.strays += 1  # its OFFER and ACCEPT are not here, or are over
+        if way is None:
+            self.strays += 1  # its OFFER and ACCEPT are not here
             return
         side = session.sides[way]
         number = side.extended(frame.kind, frame.number)
