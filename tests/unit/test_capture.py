@@ -123,7 +123,7 @@ def moved(security: int = CLEAR) -> Hosts:
         hosts.say("s", 7, struct.pack("<II", at, len(STATE))
                   + STATE[at:at + 1000])
     hashes = memory_hash(memory), check(1, STATE)
-    hosts.say("s", 8, struct.pack("<IIQQ", 1, len(STATE), *hashes))
+    hosts.say("s", 8, struct.pack("<IIQQQ", 1, len(STATE), *hashes, 700))
     hosts.say("t", 9, struct.pack("<IIQQ", 1, 0, *hashes), 4, 0b1111)
     certificate = certificate_of(*hashes, IDENTITY)
     hosts.say("s", 13, struct.pack("<IIQ", 1, 0, certificate))

@@ -3,7 +3,9 @@
 import struct
 
 MASK = (1 << 64) - 1
-FACTOR, FINISHER = 0x9E3779B97F4A7C15, 0xD6E8FEB86659FD93
+FINISHER = 0xD6E8FEB86659FD93
+ROOTS = (0x6A09E667F3BCC908, 0xBB67AE8584CAA73B,
+         0x3C6EF372FE94F82B, 0xA54FF53A5F1D36F1)
 PAGE = 4096
 
 
@@ -28,17 +30,20 @@ def check(key: int, data: bytes) -> int:
     return mix(a ^ mix(b ^ len(data)))
 
 
+def fold(a: int, b: int) -> int:
+    product = a * b
+    return (product ^ product >> 64) & MASK
+
+
 def page_hash(page: bytes) -> int:
-    lanes = [1, 2, 3, 4]
-    for n, words in enumerate(struct.iter_unpack("<16Q", page)):
-        lane = lanes[n % 4]
-        for word in words:
-            lane = rotl((lane + word) & MASK, 27)
-        lanes[n % 4] = lane * FACTOR & MASK
-    h = 0
-    for lane in lanes:
-        h = (rotl(h, 27) ^ lane) * FACTOR & MASK
-    return ((h ^ h >> 32) * FINISHER & MASK) >> 40
+    a, b, c, d = 1, 2, 3, 4
+    for w in struct.iter_unpack("<8Q", page):
+        a = fold(w[0] ^ ROOTS[0], w[1] ^ a)
+        b = fold(w[2] ^ ROOTS[1], w[3] ^ b)
+        c = fold(w[4] ^ ROOTS[2], w[5] ^ c)
+        d = fold(w[6] ^ ROOTS[3], w[7] ^ d)
+    return (fold(a ^ ROOTS[0], b ^ ROOTS[1])
+            ^ fold(c ^ ROOTS[2], d ^ ROOTS[3])) >> 40
 
 
 def memory_hash(memory: list) -> int:

@@ -19,7 +19,7 @@ BODY = ETHERNET + HEADER
 RECORDS = {
     1: ("DESCRIBE", "s", 48), 2: ("REQUIRE", "s", 56), 3: ("ASK", "s", 4),
     4: ("READY", "t", 16), 5: ("REFUSE", "t", 72), 6: ("ROUND", "s", 16),
-    7: ("STATE", "s", 8), 8: ("PREPARE", "s", 24), 9: ("PREPARED", "t", 24),
+    7: ("STATE", "s", 8), 8: ("PREPARE", "s", 32), 9: ("PREPARED", "t", 24),
     10: ("DIFFERS", "t", 24), 11: ("HASH_ASK", "s", 16),
     12: ("HASH_TELL", "t", 24), 13: ("COMMIT", "s", 16),
     14: ("COMMITTED", "t", 16), 15: ("RESTART", "s", 4),
