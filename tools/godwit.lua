@@ -21,8 +21,6 @@ local codes = { [0] = "OK", "VERSION", "SECURITY", "BUSY", "UNKNOWN", "MEMORY",
 	"STATE_SIZE", "REQUIREMENT", "RECORD", "MALFORMED", "DIFFERS",
 	"CANCELLED", "POLICY", "DRY", "LINK", "HOST", "DISCARDED", "FRAME",
 	"ATTEMPTS", "EXISTS" }
--- Records that begin with a code.
-local coded = { REFUSE = true, ABORT = true, ABORTED = true }
 
 local f = {
 	version = ProtoField.uint8("godwit.version", "Version", base.DEC, nil, 0xf0),
@@ -48,6 +46,17 @@ local f = {
 	attempt = ProtoField.uint32("godwit.attempt", "Attempt"),
 	record = ProtoField.uint8("godwit.record", "Record", base.DEC, records),
 	mandatory = ProtoField.bool("godwit.mandatory", "Mandatory", 8, nil, 1),
+	round = ProtoField.uint32("godwit.round", "Round"),
+	stopped = ProtoField.bool("godwit.stopped", "Guest stopped", 32, nil, 1),
+	to_send = ProtoField.uint64("godwit.to_send", "Pages to send"),
+	part = ProtoField.uint32("godwit.part", "Offset in the state"),
+	whole = ProtoField.uint32("godwit.whole", "Size of the state"),
+	memory_hash = ProtoField.uint64("godwit.memory_hash", "Memory hash",
+		base.HEX),
+	state_hash = ProtoField.uint64("godwit.state_hash", "State hash", base.HEX),
+	still = ProtoField.uint64("godwit.still", "Guest stood still, us"),
+	certificate = ProtoField.uint64("godwit.certificate", "Certificate",
+		base.HEX),
 	data = ProtoField.bytes("godwit.data", "Data"),
 	page = ProtoField.uint32("godwit.page", "Page"),
 	codec = ProtoField.uint16("godwit.codec", "Codec", base.DEC, codecs, 0xf000),
@@ -84,13 +93,32 @@ local function hello(body, tree)
 	return hellos[kind] or "?"
 end
 
+-- Fields of records: field, offset in the data, size.
+local layouts = {
+	ROUND = { { f.round, 0, 4 }, { f.stopped, 4, 4 }, { f.to_send, 8, 8 } },
+	STATE = { { f.part, 0, 4 }, { f.whole, 4, 4 } },
+	PREPARE = { { f.attempt, 0, 4 }, { f.memory_hash, 8, 8 },
+		{ f.state_hash, 16, 8 }, { f.still, 24, 8 } },
+	COMMIT = { { f.attempt, 0, 4 }, { f.certificate, 8, 8 } },
+	RESTART = { { f.attempt, 0, 4 } },
+	RELEASE = { { f.certificate, 0, 8 } },
+	REFUSE = { { f.code, 0, 4 } },
+	ABORT = { { f.code, 0, 4 } },
+	ABORTED = { { f.code, 0, 4 } },
+}
+layouts.PREPARED, layouts.DIFFERS = layouts.PREPARE, layouts.PREPARE
+layouts.COMMITTED = layouts.COMMIT
+
 local function record(body, name, size, tree)
 	if size > 0 then
 		tree:add(f.data, body(104, size))
 	end
-	if coded[name] and size >= 4 then
-		tree:add_le(f.code, body(104, 4))
-	elseif name == "DESCRIBE" and size >= 48 then
+	for _, field in ipairs(layouts[name] or {}) do
+		if field[2] + field[3] <= size then
+			tree:add_le(field[1], body(104 + field[2], field[3]))
+		end
+	end
+	if name == "DESCRIBE" and size >= 48 then
 		tree:add_le(f.pages, body(104, 8))
 		tree:add(f.name, body(120, 32))
 		if size >= 80 then
@@ -141,11 +169,20 @@ local function pages(body, tree)
 	return count .. " records"
 end
 
-local function guest(body, tree)
+local ethernet = Dissector.get("eth_withoutfcs")
+
+-- A frame in one piece is shown as what it is.
+local function guest(body, pinfo, tree)
+	local whole = body:len() - 8 == body(6, 2):le_uint()
+
 	tree:add_le(f.frame, body(0, 4))
 	tree:add_le(f.piece, body(4, 2))
 	tree:add_le(f.total, body(6, 2))
-	if body:len() > 8 then
+	if whole and body:len() > 8 + 14 then
+		-- What a guest sends may be wrong; its carrier is not.
+		pcall(ethernet.call, ethernet, body(8):tvb(), pinfo, tree)
+		pinfo.cols.protocol = "GODWIT"
+	elseif body:len() > 8 then
 		tree:add(f.data, body(8))
 	end
 	return string.format("frame %d, %d bytes from %d of %d",
@@ -180,12 +217,13 @@ function godwit.dissector(buffer, pinfo, tree)
 			info = hello(body, sub)
 		elseif security == 2 then
 			sub:add(f.body, body())
+			info = length .. " bytes encrypted"
 		elseif kind == 2 and length >= 96 then
 			info = control(body, sub)
 		elseif kind == 3 then
 			info = pages(body, sub)
 		elseif kind == 4 and length >= 8 then
-			info = guest(body, sub)
+			info = guest(body, pinfo, sub)
 		end
 	elseif kind == 3 then
 		info = "no records: to be acknowledged"

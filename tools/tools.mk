@@ -10,10 +10,12 @@ $(OUT)/mkimage: $(MKIMAGE_SRC) $(wildcard tools/*.h) Makefile
 
 # --- the rig -----------------------------------------------------------------
 
-$(OUT)/wirebox: tools/wirebox.c Makefile
+WIREBOX_SRC := $(wildcard tools/wirebox/*.c)
+
+$(OUT)/wirebox: $(WIREBOX_SRC) tools/wirebox/wirebox.h Makefile
 	$(call say,HOSTCC,$@)
 	@mkdir -p $(@D)
-	$(Q)$(HOSTCC) -std=gnu11 -O2 -g $(WARN) $< -o $@
+	$(Q)$(HOSTCC) -std=gnu11 -O2 -g $(WARN) $(WIREBOX_SRC) -o $@
 
 rig: $(OUT)/wirebox
 .PHONY: rig

@@ -44,6 +44,7 @@ struct migration_config {
 	char key[MIGRATION_KEY_MAX];
 	unsigned listen;  /* auto: when there is a key, or none is needed */
 	unsigned buffers; /* for frames to be sent; 0: 4 MiB of them */
+	bool show_keys;	  /* the log has each session's, for captures */
 	struct migration_options options;
 };
 

@@ -260,6 +260,15 @@ static void tell_end(struct outgoing *out)
 		tell_failed(out);
 }
 
+static void tell_session(struct outgoing *out)
+{
+	if (out->source->report.sessions == out->told_sessions)
+		return;
+	out->told_sessions = out->source->report.sessions;
+	if (migration_shows_keys())
+		tell_keys(out);
+}
+
 static void tell_how_it_goes(struct outgoing *out)
 {
 	const struct source *source = out->source;
@@ -310,6 +319,7 @@ void outgoing_look(void)
 	if (!source_ended(out->source))
 		check_guest(out);
 	note_times(out);
+	tell_session(out);
 	if (source_ended(out->source))
 		tell_end(out);
 	else

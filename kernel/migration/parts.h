@@ -26,6 +26,7 @@ u64 migration_now(void);
 void migration_link(struct link_config *link, unsigned security,
 		    unsigned codecs);
 bool migration_may_speak(unsigned security); /* there is a key, or no need */
+bool migration_shows_keys(void);
 /*
  * The libraries below are compiled for user land: they use SSE, whose registers
  * may hold a guest's, and look for a canary at FS:0x28. To be called before
@@ -59,7 +60,7 @@ struct outgoing {
 	struct dirty_stats dirty;
 	enum source_state seen; /* when it was looked at last */
 	bool told;		/* its end */
-	u32 told_rounds;
+	u32 told_rounds, told_sessions;
 	u64 began;
 	u64 told_at;	 /* ns, of the last word on how it goes */
 	u64 told_bytes;	 /* that had been sent then */
@@ -111,6 +112,7 @@ u64 needs_have(const struct requirement *need);
 /* --- tell.c */
 
 void tell_outgoing(const struct outgoing *out, const char *change);
+void tell_keys(const struct outgoing *out);
 void tell_round(const struct outgoing *out);
 void tell_progress(const struct outgoing *out);
 void tell_done(const struct outgoing *out);

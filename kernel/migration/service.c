@@ -56,6 +56,11 @@ bool migration_may_speak(unsigned security)
 	return config.key[0] || security == WIRE_CLEAR;
 }
 
+bool migration_shows_keys(void)
+{
+	return config.show_keys;
+}
+
 const struct migration_options *migration_defaults(void)
 {
 	return &config.options;

@@ -39,6 +39,28 @@ void tell_outgoing(const struct outgoing *out, const char *change)
 	notice_end(&n);
 }
 
+static void hex(char *to, const u8 *bytes, unsigned n)
+{
+	static const char digits[] = "0123456789abcdef";
+
+	for (unsigned i = 0; i < n; i++) {
+		*to++ = digits[bytes[i] >> 4];
+		*to++ = digits[bytes[i] & 15];
+	}
+	*to = '\0';
+}
+
+/* For tools/capture: whoever reads this log can read the migration. */
+void tell_keys(const struct outgoing *out)
+{
+	const struct link *link = &out->source->link;
+	char tx[2 * CRYPTO_KEY + 1], rx[2 * CRYPTO_KEY + 1];
+
+	hex(tx, link->tx.key, CRYPTO_KEY);
+	hex(rx, link->rx.key, CRYPTO_KEY);
+	log_warn("%s: session keys %s %s", out->vm->config.name, tx, rx);
+}
+
 void tell_round(const struct outgoing *out)
 {
 	const struct report *report = &out->source->report;

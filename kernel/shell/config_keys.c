@@ -389,6 +389,7 @@ static const struct key migrate_keys[] = {
 	 .high = MIGRATION_CACHE_MAX},
 	{"limit", set_bytes, MIGRATE(options.limit), .high = GIB(1000)},
 	{"buffers", set_number, MIGRATE(buffers), .high = 256},
+	{"show-keys", set_flag, MIGRATE(show_keys), .words = flag_words},
 	{NULL},
 };
 

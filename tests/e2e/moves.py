@@ -12,6 +12,7 @@ from typing import Iterator
 import pytest
 
 from rig.hosts import OUT, End, Hosts, Refused
+from rig.wire import WHOLE
 
 PAGES = 1024
 # What is allowed is generous: the build machine has other things to do.
@@ -77,7 +78,7 @@ def guest(hosts: Hosts):
         return begin(hosts, name)
 
     yield start
-    hosts.wire.set("cut=0", "rate=0")
+    hosts.wire.set(*WHOLE)
     for name in started:
         clear(hosts, name)
 

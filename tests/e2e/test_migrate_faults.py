@@ -6,6 +6,7 @@ import time
 import pytest
 
 from rig.hosts import Hosts, NotMoved
+from rig.wire import WHOLE
 from moves import begin, ends_well, in_phase, moved
 from moves import guest, hosts  # noqa: F401 (fixtures)
 
@@ -29,6 +30,21 @@ def test_loss_is_made_good(hosts: Hosts, guest) -> None:
     move = moved(hosts, guest("idle"), hosts.a, hosts.b)
     hosts.wire.set("loss=0")
     assert hosts.wire.stats()["ab"]["lost"] > 0
+    assert move.report["frames_lost"] + move.report["parts_again"] > 0
+    ends_well(hosts.b, "idle")
+
+
+def test_all_that_can_befall_frames_is_made_good(hosts: Hosts, guest) -> None:
+    """Late, lost, changed, repeated, overtaken, all in one move."""
+    before = hosts.wire.stats()
+    hosts.wire.set("jitter_us=300", "loss=0.04", "corrupt=0.04", "dup=0.04",
+                   "reorder=0.04", "seed=3")
+    move = moved(hosts, guest("idle"), hosts.a, hosts.b)
+    hosts.wire.set(*WHOLE)
+    after = hosts.wire.stats()
+    for what in ("lost", "corrupted", "repeated", "reordered"):
+        assert sum(after[way][what] - before[way][what] for way in after) > 0, \
+            what
     assert move.report["frames_lost"] + move.report["parts_again"] > 0
     ends_well(hosts.b, "idle")
 

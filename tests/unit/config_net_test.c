@@ -72,6 +72,7 @@ TEST(migration_without_a_section)
 	good("[host]\nname = alpha");
 	CHECK_STR(config.migration.key, "");
 	CHECK_EQ(config.migration.listen, LISTEN_AUTO);
+	CHECK(!config.migration.show_keys);
 	CHECK_EQ(config.migration.buffers, 0);
 	CHECK_EQ(o->security, WIRE_ENCRYPT);
 	CHECK_STR(migration_policies[o->policy], "downtime");
@@ -92,10 +93,11 @@ TEST(migration_with_all_its_keys)
 	     "security = authenticate\npolicy = stop-and-copy\n"
 	     "downtime = 60000\nrounds = 64\ndirty = pml\n"
 	     "codecs = delta,word\ncache = 512M\nlimit = 25M\n"
-	     "buffers = 256");
+	     "buffers = 256\nshow-keys = yes");
 	CHECK_STR(config.migration.key, "a secret");
 	CHECK_EQ(config.migration.listen, LISTEN_YES);
 	CHECK_EQ(config.migration.buffers, 256);
+	CHECK(config.migration.show_keys);
 	CHECK_EQ(o->security, WIRE_AUTHENTICATE);
 	CHECK_STR(migration_policies[o->policy], "stop-and-copy");
 	CHECK_STR(migration_ways[o->dirty], "pml");
@@ -118,7 +120,7 @@ TEST(migration_keys_end_with_their_section)
 	bad("[migrate]\nmemory = 64M",
 	    "godwit.conf:2: memory: no such key in [migrate] (expected key, "
 	    "listen, security, policy, downtime, rounds, dirty, codecs, cache, "
-	    "limit or buffers)");
+	    "limit, buffers or show-keys)");
 }
 
 /* One line of the section. */

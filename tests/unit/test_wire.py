@@ -1,4 +1,4 @@
-"""The cable that can be made worse (tools/wirebox.c), and the switch between
+"""The cable that can be made worse (tools/wirebox), and the switch between
 hosts and the outside, with sockets in the machines' places."""
 
 import select
@@ -100,7 +100,9 @@ def test_cut_one_way_and_both(wire) -> None:
     box.set("cut=0")
     a.send(frame(4))
     assert b.receive() == frame(4)
-    assert box.stats()["ab"] == {"frames": 1, "bytes": 100, "lost": 1}
+    assert box.stats()["ab"] == {
+        "frames": 1, "bytes": 100, "lost": 1, "corrupted": 0, "repeated": 0,
+        "reordered": 0, "recorded": 0}
 
 
 def test_cut_after_a_frame(wire) -> None:
@@ -111,25 +113,6 @@ def test_cut_after_a_frame(wire) -> None:
     assert [b.receive() for _ in range(3)] == [frame(n) for n in range(3)]
     assert b.silent()
     assert box.stats()["ab"]["lost"] == 2
-
-
-def survivors(seed: int) -> list:
-    """Numbers of the frames that came, of 300."""
-    with Wire("loss=0.2", f"seed={seed}") as box:
-        a, b = Side(box.a().path), Side(box.b().path)
-        for number in range(300):
-            a.send(frame(number))
-        until = time.monotonic() + 20
-        while sum(box.stats()["ab"][k] for k in ("frames", "lost")) < 300:
-            assert time.monotonic() < until
-        return [struct.unpack(">I", b.receive()[:4])[0]
-                for _ in range(box.stats()["ab"]["frames"])]
-
-
-def test_loss_is_chance_from_a_seed() -> None:
-    first = survivors(1)
-    assert 200 < len(first) < 280
-    assert survivors(1) == first != survivors(2)
 
 
 def test_end_may_come_again(wire) -> None:

@@ -1,10 +1,15 @@
-"""A cable that can be made worse while it is in use: tools/wirebox.c.
+"""A cable that can be made worse while it is in use: tools/wirebox.
 
-    with Wire("rate=25M", "delay_us=500") as wire:
+    with Wire("rate=25M", "delay_us=500", "jitter_us=100") as wire:
         a = Spec(..., nics=[wire.a()])    # in any order
         b = Spec(..., nics=[wire.b()])
+        wire.set("loss=0.01", "corrupt=0.01", "dup=0.01", "reorder=0.01")
+        wire.record(Path("move.pcap"))
         wire.set("cut=1")
         print(wire.stats()["ab"]["lost"])
+
+The words are explained at the head of tools/wirebox/main.c. WHOLE takes back all
+that makes it worse.
 
 It stands where a Link stands (nic.py), and its ends may go and come again.
 """
@@ -18,6 +23,8 @@ from pathlib import Path
 from .nic import Link, Nic
 
 BOX = Path(__file__).resolve().parents[2] / "out" / "wirebox"
+WHOLE = ("rate=0", "delay_us=0", "jitter_us=0", "loss=0", "corrupt=0", "dup=0",
+         "reorder=0", "after=0", "cut=0")
 
 
 class Wire:
@@ -39,11 +46,14 @@ class Wire:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.process.kill()
-        self.process.wait()
-        for end in (self.process.stdin, self.process.stdout):
-            if end:
-                end.close()
+        assert self.process.stdin and self.process.stdout
+        self.process.stdin.close()  # it writes the rest of a capture
+        try:
+            self.process.wait(5)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+        self.process.stdout.close()
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def _path(self, end: str) -> str:
@@ -65,11 +75,22 @@ class Wire:
             raise ValueError(f"wirebox: {answer}")
 
     def stats(self) -> dict:
-        """Frames, bytes and losses: {"ab": {"frames": 1, ...}, "ba": ...}."""
+        """What passed and what befell it, {"ab": {"frames": 1, ...}, "ba": ...}:
+        frames and bytes (repeated ones twice), lost, corrupted, repeated,
+        reordered, recorded."""
         self._write("stats")
         counts = json.loads(self._read())
         self._read()
         return counts
+
+    def record(self, path: Path, way: str = "") -> None:
+        """What leaves the box from now on, into a new pcap file; way: only "ab"
+        or "ba"."""
+        self.set(f"pcap={way + ':' if way else ''}{path.resolve()}")
+
+    def stop_recording(self) -> None:
+        """The file is whole then."""
+        self.set("pcap=")
 
     def a(self, **more) -> Nic:
         return Nic("stream", **{"mac": Link.MACS[0], "path": self._path("a"),
