@@ -5,18 +5,19 @@
  * e1000 has no loopback of its own. Chosen by `ethmod=loop`; Bochs finds it in
  * the folders of LTDL_LIBRARY_PATH.
  *
- * Bochs is C++ and has no headers to install. What it expects of a module are two
- * objects, and those are laid out by hand here, as the C++ ABI of this processor
- * has it (Itanium C++ ABI, 2.5): an object begins with a pointer to its class's
- * virtual functions, in the order of their declaration; a destructor is two.
+ * Bochs is C++ and has no headers to install. What it expects of a module are
+ * two objects, and those are laid out by hand here, as the C++ ABI of this
+ * processor has it (Itanium C++ ABI, 2.5): an object begins with a pointer to
+ * its class's virtual functions, in the order of their declaration; a
+ * destructor is two.
  */
 #include <stddef.h>
 
-#define TYPE_NET  0x400
-#define MODE_FINI 0
-#define MODE_INIT 1
+#define TYPE_NET   0x400
+#define MODE_FINI  0
+#define MODE_INIT  1
 #define MODE_PROBE 2
-#define RX_READY  1u
+#define RX_READY   1u
 
 typedef void any_function(void);
 
@@ -39,8 +40,8 @@ struct locator {
 	const char *name;
 };
 
-void base_begin(struct locator *l, const char *name)
-	__asm__("_ZN13eth_locator_cC2EPKc");
+void base_begin(struct locator *l,
+		const char *name) __asm__("_ZN13eth_locator_cC2EPKc");
 void base_end(struct locator *l) __asm__("_ZN13eth_locator_cD2Ev");
 
 static struct mover mover;
@@ -65,8 +66,7 @@ static any_function *const mover_functions[] = {
 
 static struct mover *make(struct locator *l, const char *device,
 			  const char *mac, receive_function *receive,
-			  state_function *state, void *card,
-			  const char *script)
+			  state_function *state, void *card, const char *script)
 {
 	mover = (struct mover){mover_functions, card, receive, state};
 	return &mover;
