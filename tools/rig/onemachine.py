@@ -35,7 +35,7 @@ class Kind(NamedTuple):
     icount: Optional[int]  # QEMU: 2**N ns an instruction; Bochs counts itself
 
 
-KINDS = {"one-svm": Kind("svm", 3), "one-vmx": Kind("vmx", None)}
+KINDS = {"one-svm": Kind("svm", 4), "one-vmx": Kind("vmx", None)}
 
 CONFIG = """\
 [host]
