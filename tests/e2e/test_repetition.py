@@ -1,11 +1,13 @@
 """Moves inside one machine repeat to the byte, on each engine; others do not."""
 
+import shutil
+import subprocess
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-from rig.machine import OUT
+from rig.machine import OUT, ROOT
 from rig.onemachine import KINDS, OneMove, difference, one_run
 from moves import walker
 
@@ -103,3 +105,14 @@ def test_goes_back(ones: Ones) -> None:
                        ("walker", "arrived"), ("walker.2", "done")]
     assert len(set(run.certificates)) == 2 and len(run.certificates) == 4
     ended_well(run, "walker")
+
+
+@pytest.mark.long
+def test_the_build_repeats(tmp_path: Path) -> None:
+    """Elsewhere, and from the beginning: the same bytes."""
+    tree = tmp_path / "a" / "folder" / "of-another-length"
+    shutil.copytree(ROOT, tree, ignore=shutil.ignore_patterns("out", ".git"))
+    made = ["out/kernel.bin", "out/BOOTX64.EFI", "out/guests/walker.elf"]
+    subprocess.run(["make", "-C", tree, "-s", "-j2", *made], check=True)
+    for name in made:
+        assert (tree / name).read_bytes() == (ROOT / name).read_bytes(), name
