@@ -88,6 +88,8 @@ def configuration(vm_section: str, options: dict, seed: int, wait: int = 1,
     vm = name_of(vm_section)
     if not re.search(r"(?m)^\s*autostart\s*=", vm_section):
         vm_section = vm_section.rstrip("\n") + "\nautostart = no\n"
+    if "security" in options and "security" not in migrate:
+        migrate += f"security = {options['security']}"  # the target's, too
     run = "; ".join([f"vm start {vm}", f"wait {wait}",
                      command(vm, NAME, **options), "migrate wait",
                      then.replace("{vm}", vm + ARRIVED), "off"])
