@@ -231,12 +231,40 @@ static void begin_tx(struct e1000 *e)
 	reg_write(e, REG_TCTL, TCTL_EN | TCTL_PSP | TCTL_CT | TCTL_COLD);
 }
 
-static void begin(struct e1000 *e)
+/* What is sent is received, and nothing leads outside. */
+static err_t loop_back(struct e1000 *e)
 {
-	reg_write(e, REG_CTRL, CTRL_SLU | CTRL_ASDE);
+	reg_write(e, REG_CTRL,
+		  CTRL_SLU | CTRL_FD | CTRL_SPD_1000 | CTRL_FRCSPD |
+			  CTRL_FRCDPX);
+	reg_write(e, REG_MDIC,
+		  MDIC_WRITE | MDIC_PHY | PHY_CONTROL << MDIC_REG_SHIFT |
+			  PHY_LOOPBACK | PHY_FD | PHY_SPEED_MSB);
+	for (unsigned i = 0; i < SPINS; i++) {
+		u32 answer = reg_read(e, REG_MDIC);
+
+		if (answer & MDIC_ERROR)
+			return E_HARDWARE;
+		if (answer & MDIC_READY)
+			return E_OK;
+	}
+	return E_TIMEOUT;
+}
+
+static err_t begin(struct e1000 *e)
+{
+	err_t err = E_OK;
+
+	if (e->net.loopback)
+		err = loop_back(e);
+	else
+		reg_write(e, REG_CTRL, CTRL_SLU | CTRL_ASDE);
+	if (err)
+		return err;
 	set_filter(e);
 	begin_tx(e);
 	begin_rx(e);
+	return E_OK;
 }
 
 static void restart(struct e1000 *e, const char *why)
@@ -252,13 +280,14 @@ static void restart(struct e1000 *e, const char *why)
 		e->cookie[i] = NULL;
 		netdev_sent(&e->net, cookie);
 	}
+	if (!err)
+		err = begin(e);
 	if (err) {
 		pci_disable_dma(e->pci);
 		log_error("net: %s: does not come back: %s", e->net.name,
 			  err_text(err));
 		return;
 	}
-	begin(e);
 	e->net.dead = false;
 }
 
@@ -389,9 +418,10 @@ static err_t e1000_start(struct netdev *dev,
 	if (err)
 		return err;
 	dev->rx_buffers = e->buffers.count;
-	begin(e);
-	dev->wakes = pci_enable_line(e->pci);
-	return E_OK;
+	err = begin(e);
+	if (!err)
+		dev->wakes = pci_enable_line(e->pci);
+	return err;
 }
 
 static err_t e1000_open(struct pci_device *pci, struct netdev **dev)
@@ -422,6 +452,7 @@ const struct netdev_driver e1000_driver = {
 	.name = "e1000",
 	.vendor = 0x8086,
 	.device = {0x100e},
+	.loops = true,
 	.open = e1000_open,
 	.start = e1000_start,
 };

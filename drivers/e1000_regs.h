@@ -12,6 +12,7 @@ enum {
 	REG_CTRL = 0x0000,
 	REG_STATUS = 0x0008,
 	REG_EERD = 0x0014,
+	REG_MDIC = 0x0020,
 	REG_ICR = 0x00c0,
 	REG_IMS = 0x00d0,
 	REG_IMC = 0x00d8,
@@ -38,9 +39,13 @@ enum {
 
 #define MTA_WORDS 128
 
-#define CTRL_ASDE BIT(5) /* speed by what the link says */
-#define CTRL_SLU  BIT(6) /* link up */
-#define CTRL_RST  BIT(26)
+#define CTRL_FD	      BIT(0) /* full duplex */
+#define CTRL_ASDE     BIT(5) /* speed by what the link says */
+#define CTRL_SLU      BIT(6) /* link up */
+#define CTRL_SPD_1000 (2u << 8)
+#define CTRL_FRCSPD   BIT(11) /* speed and duplex as is said here */
+#define CTRL_FRCDPX   BIT(12)
+#define CTRL_RST      BIT(26)
 
 #define STATUS_LU BIT(1)
 
@@ -49,6 +54,19 @@ enum {
 #define EERD_DONE	   BIT(4)
 #define EERD_ADDRESS_SHIFT 8
 #define EERD_DATA_SHIFT	   16
+
+/* 13.4.7: a write to a register of the PHY, which has address 1. */
+#define MDIC_REG_SHIFT 16
+#define MDIC_PHY       (1u << 21)
+#define MDIC_WRITE     (1u << 26)
+#define MDIC_READY     BIT(28)
+#define MDIC_ERROR     BIT(30)
+
+/* IEEE 802.3, 22.2.4.1: the PHY's control register. */
+#define PHY_CONTROL   0
+#define PHY_FD	      BIT(8)
+#define PHY_LOOPBACK  BIT(14)
+#define PHY_SPEED_MSB BIT(6) /* 1000 Mb/s */
 
 #define INT_TXDW   BIT(0) /* a descriptor with RS was written back */
 #define INT_LSC	   BIT(2)

@@ -109,6 +109,7 @@ static void give_options(struct candidate *found, unsigned count,
 			continue;
 		found[i].options = options;
 		found[i].dev->role = options->role;
+		found[i].dev->loopback = options->loopback;
 		copy_string(found[i].dev->name, sizeof(found[i].dev->name),
 			    options->name);
 		return;
@@ -155,12 +156,32 @@ static void name_others(struct candidate *found, unsigned count)
 	}
 }
 
+/* At the switch, what comes back would go round and round. */
+static bool may_loop(const struct candidate *c)
+{
+	const char *why = NULL;
+
+	if (!c->dev->loopback)
+		return true;
+	if (!c->driver->loops)
+		why = "has no loopback (an e1000 has)";
+	else if (c->dev->role != NETDEV_MIGRATION)
+		why = "role = migration has to go with it";
+	if (why)
+		log_error("net: %s: loopback = yes: %s %s: %s", c->dev->name,
+			  c->dev->driver, c->dev->where, why);
+	return !why;
+}
+
 static void start(const struct candidate *c)
 {
 	static const struct netdev_options defaults;
 	struct netdev *dev = c->dev;
-	err_t err = c->driver->start(dev, c->options ? c->options : &defaults);
+	err_t err;
 
+	if (!may_loop(c))
+		return;
+	err = c->driver->start(dev, c->options ? c->options : &defaults);
 	if (err) {
 		log_error("net: %s: %s %s does not start: %s", dev->name,
 			  dev->driver, dev->where, err_text(err));
@@ -168,9 +189,11 @@ static void start(const struct candidate *c)
 	}
 	dev->budget = POLL_BUDGET;
 	netdevs[netdev_count++] = dev;
-	log_info("net: %s: %s %s, " MAC_FORMAT ", frames up to %u%s", dev->name,
-		 dev->driver, dev->where, MAC_WORDS(dev->mac), dev->frame_max,
-		 dev->role == NETDEV_MIGRATION ? ", for migration" : "");
+	log_info("net: %s: %s %s, " MAC_FORMAT ", frames up to %u%s%s",
+		 dev->name, dev->driver, dev->where, MAC_WORDS(dev->mac),
+		 dev->frame_max,
+		 dev->role == NETDEV_MIGRATION ? ", for migration" : "",
+		 dev->loopback ? ", to itself" : "");
 }
 
 void netdev_probe(const struct netdev_options *options, unsigned n)

@@ -72,7 +72,8 @@ struct netdev {
 	enum netdev_role role;
 	u32 frame_max; /* with its Ethernet header */
 	unsigned rx_ring, tx_ring, rx_buffers;
-	bool link; /* when last looked at */
+	bool link;     /* when last looked at */
+	bool loopback; /* gets what it sends, and nothing else */
 	bool dead; /* did not come back from a reset: takes and gives nothing */
 	unsigned budget; /* frames taken in one round */
 	bool wakes; /* arm() leads to interrupts; else poll it by the clock */
@@ -106,6 +107,7 @@ struct netdev_options {
 	unsigned rx_ring, tx_ring; /* descriptors, a power of two */
 	unsigned rx_buffers;	   /* posted at most */
 	unsigned frame_max;
+	bool loopback; /* of a device for migration */
 };
 
 /*

@@ -9,6 +9,7 @@ struct netdev_driver {
 	const char *name;
 	u16 vendor;
 	u16 device[4]; /* 0: no more */
+	bool loops;    /* obeys netdev.loopback */
 	/* Takes the device over, resets it, finds its address. */
 	err_t (*open)(struct pci_device *pci, struct netdev **dev);
 	/* Makes rings and buffers and lets it run. */

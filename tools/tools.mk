@@ -17,7 +17,14 @@ $(OUT)/wirebox: $(WIREBOX_SRC) tools/wirebox/wirebox.h Makefile
 	@mkdir -p $(@D)
 	$(Q)$(HOSTCC) -std=gnu11 -O2 -g $(WARN) $(WIREBOX_SRC) -o $@
 
-rig: $(OUT)/wirebox
+# Bochs looks for its modules by such names.
+$(OUT)/bochs/libbx_eth_loop.so: tools/bochs_loop.c Makefile
+	$(call say,HOSTCC,$@)
+	@mkdir -p $(@D)
+	$(Q)$(HOSTCC) -std=gnu11 -O2 -g $(WARN) -Wno-cast-function-type -fPIC \
+		-shared -o $@ $<
+
+rig: $(OUT)/wirebox $(OUT)/bochs/libbx_eth_loop.so
 .PHONY: rig
 
 # What lies on the image: NAME=FILE each. Guests come to stand in guests/.

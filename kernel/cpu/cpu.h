@@ -29,6 +29,7 @@ struct cpu {
 
 	u64 kicks; /* NMIs taken */
 	u64 timer_interrupts;
+	u64 other_interrupts;
 	u64 timer_at; /* TSC at which its timer will interrupt; 0: not */
 	u64 device_interrupts;
 	u64 stray_interrupts; /* vectors nobody asked for */

@@ -132,6 +132,7 @@ static void handle_interrupt(u64 vector)
 {
 	struct cpu *cpu = this_cpu();
 
+	cpu->other_interrupts += vector != VECTOR_TIMER;
 	switch (vector) {
 	case VECTOR_PIC ... VECTOR_PIC + PIC_LINES - 1:
 	case VECTOR_DEVICE ... VECTOR_DEVICE + DEVICE_IRQS - 1:

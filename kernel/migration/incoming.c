@@ -18,13 +18,45 @@ struct incoming *incoming[1 + INCOMING_KEPT];
 
 /* --- what the target asks for */
 
+/*
+ * Of a VM that leaves and arrives at the same time: "walker" arrives as
+ * "walker.2", and goes back as "walker". One whose name has no room for that
+ * keeps it, and is refused.
+ */
+static void name_here(char *here, size_t size, const char *name)
+{
+	static const char mark[] = ".2";
+	size_t n = strlen(name), m = sizeof(mark) - 1;
+
+	copy_string(here, size, name);
+	if (n > m && !strcmp(name + n - m, mark))
+		here[n - m] = '\0';
+	else if (n + m < VM_NAME_MAX)
+		memcpy(here + n, mark, sizeof(mark));
+}
+
+static bool from_itself(const struct incoming *in)
+{
+	u8 mac[6];
+
+	memcpy(mac, in->config.link.mac, sizeof(mac));
+	migration_other_end(mac);
+	return outgoing_busy() && migration_to_itself(outgoing.config.target) &&
+	       !memcmp(mac, in->target->link.peer, sizeof(mac));
+}
+
 static unsigned describe(void *context, const char *vm, u64 pages)
 {
 	struct incoming *in = context;
-	err_t err = vm_arrive(vm, pages * PAGE_SIZE, &in->vm);
+	err_t err;
 
-	migration_take_cpu();
 	copy_string(in->vm_name, sizeof(in->vm_name), vm);
+	if (from_itself(in))
+		name_here(in->vm_name, sizeof(in->vm_name), vm);
+	err = vm_arrive(in->vm_name, pages * PAGE_SIZE, &in->vm);
+	if (!err && strcmp(in->vm_name, vm))
+		vm_came_as(in->vm, vm);
+	migration_take_cpu();
 	in->began = now_ns();
 	snprintf(in->peer, sizeof(in->peer), MAC_FORMAT,
 		 MAC_WORDS(in->target->link.peer));
@@ -210,6 +242,11 @@ bool incoming_is_for(const struct incoming *in, const u8 *frame, u32 size)
 }
 
 /* --- looking after them */
+
+bool incoming_busy(void)
+{
+	return incoming[0] && incoming[0]->target->state != TARGET_LISTENING;
+}
 
 static void look(struct incoming *in)
 {

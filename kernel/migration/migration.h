@@ -45,6 +45,7 @@ struct migration_config {
 	unsigned listen;  /* auto: when there is a key, or none is needed */
 	unsigned buffers; /* for frames to be sent; 0: 4 MiB of them */
 	bool show_keys;	  /* the log has each session's, for captures */
+	bool both_ends;	  /* this host may be both: see to_itself() */
 	struct migration_options options;
 };
 
@@ -60,6 +61,9 @@ void migration_init(const struct migration_config *config, const char *host);
 bool migration_poll(void);
 u64 migration_wake(void); /* host TSC by which to call again, ~0: never */
 
+/* One leaves, or arrives, or has not been told of yet. */
+bool migration_busy(void);
+
 /* The VM is being taken apart: whatever moves it ends. */
 void migration_forget(struct vm *vm);
 
@@ -70,6 +74,8 @@ void migration_start(struct answer *a, struct vm *vm, const char *host,
 const struct migration_options *migration_defaults(void);
 void migration_status(struct answer *a);
 void migration_cancel(struct answer *a);
+/* Until none is busy, or for so many seconds; 0: however long it takes. */
+void migration_wait(struct answer *a, u64 seconds);
 /* In doubt: the source's resume and release, the target's run and discard. */
 void migration_in_doubt(struct answer *a);
 void migration_force_source(struct answer *a, bool resume);

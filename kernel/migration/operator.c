@@ -1,4 +1,6 @@
 /* What people and programs say to the service, and are answered. */
+#include "cpu/regs.h"
+#include "cpu/time.h"
 #include "lib/string.h"
 #include "migration/channel.h"
 #include "migration/parts.h"
@@ -13,6 +15,11 @@ void migration_start(struct answer *a, struct vm *vm, const char *host,
 
 	if (!channel_nic())
 		answer_error(a, E_NOTFOUND, "migrate: this host has no NIC");
+	else if (migration_is_here(host) && !migration_to_itself(host))
+		answer_error(a, E_INVALID,
+			     "migrate: this host is %s (a VM moves to it from "
+			     "here with both-ends = yes in [migrate])",
+			     host);
 	else if (outgoing_busy())
 		answer_error(a, E_BUSY, "migrate: %s is on its way to %s",
 			     outgoing.vm->config.name, outgoing.config.target);
@@ -113,6 +120,13 @@ void migration_cancel(struct answer *a)
 	}
 	answer_line(a, "{}: cancelled");
 	answer_text(a, "vm", outgoing.vm->config.name);
+}
+
+void migration_wait(struct answer *a, u64 seconds)
+{
+	a->waiting = true;
+	a->busy = migration_busy;
+	a->wait_end = seconds ? rdtsc() + ns_to_tsc(seconds * NS_PER_S) : ~0ULL;
 }
 
 static struct incoming *prepared(void)

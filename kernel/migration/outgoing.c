@@ -154,6 +154,8 @@ static void fill_config(struct outgoing *out, const char *host,
 		.requirements = needs_of(vm, out->needs, NEEDS_MAX),
 	};
 	migration_link(&config->link, options->security, options->codecs);
+	if (migration_to_itself(host))
+		migration_other_end(config->link.mac);
 	copy_string(config->target, sizeof(config->target), host);
 	copy_string(config->vm, sizeof(config->vm), vm->config.name);
 	memset(config->target_mac, 0xff, sizeof(config->target_mac));
@@ -197,6 +199,11 @@ err_t outgoing_start(struct vm *vm, const char *host,
 bool outgoing_busy(void)
 {
 	return outgoing.source && !source_ended(outgoing.source);
+}
+
+bool outgoing_untold(void)
+{
+	return outgoing.source && !outgoing.told;
 }
 
 /* What a target says, to us as the source. */

@@ -28,6 +28,13 @@ void migration_link(struct link_config *link, unsigned security,
 bool migration_may_speak(unsigned security); /* there is a key, or no need */
 bool migration_shows_keys(void);
 /*
+ * Both ends may be this host, by `both-ends`: its source then has an address of
+ * its own, and what arrives a name of its own.
+ */
+bool migration_is_here(const char *host);
+bool migration_to_itself(const char *host);
+void migration_other_end(u8 mac[6]);
+/*
  * The libraries below are compiled for user land: they use SSE, whose registers
  * may hold a guest's, and look for a canary at FS:0x28. To be called before
  * they are, and after whatever may have let a guest run on this CPU meanwhile,
@@ -75,6 +82,7 @@ err_t outgoing_start(struct vm *vm, const char *host,
 /* States that changed, times, ends. */
 void outgoing_look(void);
 bool outgoing_busy(void);
+bool outgoing_untold(void); /* busy, or its end has not been told */
 bool outgoing_is_for(const u8 *frame, u32 size);
 
 /* --- incoming.c */
@@ -99,6 +107,7 @@ extern struct incoming *incoming[1 + INCOMING_KEPT];
 
 err_t incoming_listen(void);
 void incoming_look(void);
+bool incoming_busy(void);
 void incoming_make_room(const u8 *frame, u32 size);
 bool incoming_is_for(const struct incoming *in, const u8 *frame, u32 size);
 

@@ -51,6 +51,22 @@ void migration_link(struct link_config *link, unsigned security,
 	memcpy(link->psk, key, sizeof(key));
 }
 
+bool migration_is_here(const char *host)
+{
+	return !strcmp(host, name);
+}
+
+bool migration_to_itself(const char *host)
+{
+	return config.both_ends && migration_is_here(host);
+}
+
+/* Nobody else is on a cable that leads back, so any address is free. */
+void migration_other_end(u8 mac[6])
+{
+	mac[5] ^= 0x80;
+}
+
 bool migration_may_speak(unsigned security)
 {
 	return config.key[0] || security == WIRE_CLEAR;
@@ -175,11 +191,14 @@ static bool work(void)
  */
 static void share_cpu(u64 spent)
 {
-	bool busy =
-		outgoing_busy() ||
-		(incoming[0] && incoming[0]->target->state != TARGET_LISTENING);
+	bool busy = outgoing_busy() || incoming_busy();
 
 	sched_set_turn(busy ? MAX(2 * spent, TURN_MIN_NS) : 0);
+}
+
+bool migration_busy(void)
+{
+	return outgoing_untold() || incoming_busy();
 }
 
 bool migration_poll(void)

@@ -42,8 +42,9 @@ struct answer {
 	struct json *json; /* NULL: for a person */
 	err_t err;	   /* of answer_error() */
 	char error[160];
-	bool waiting; /* for command_waiting() to end it, */
-	u64 wait_end; /* at this TSC at the latest */
+	bool waiting;	    /* for command_waiting() to end it, when */
+	bool (*busy)(void); /* this is false; NULL: when no VM runs; */
+	u64 wait_end;	    /* at this TSC at the latest */
 
 	/* For people: the line that is being made, and the heading above. */
 	const char *shape;

@@ -42,6 +42,7 @@ void command_run(struct answer *a, char *line);
  * then the answer is complete.
  */
 bool command_waiting(struct answer *a);
+u64 command_wake(const struct answer *a); /* host TSC to ask again, or ~0 */
 
 /*
  * Completes the last word of a line in place: as far as all that it can become

@@ -142,10 +142,17 @@ bool command_waiting(struct answer *a)
 		return false;
 	for (unsigned i = 0; i < vm_count; i++)
 		running += vm_is_alive(vms[i]) && vms[i]->life != VM_PAUSED;
-	a->waiting = running && rdtsc() < a->wait_end;
+	a->waiting = (a->busy ? a->busy() : running) && rdtsc() < a->wait_end;
 	if (!a->waiting && a->json)
 		answer_number(a, "running", running);
 	return a->waiting;
+}
+
+u64 command_wake(const struct answer *a)
+{
+	if (!a->waiting)
+		return ~0ULL;
+	return a->busy && !a->busy() ? 0 : a->wait_end;
 }
 
 static void run_off(struct answer *a, struct vm *vm, const char *argument)

@@ -136,6 +136,20 @@ static void run_cancel(struct answer *a, struct vm *vm, const char *argument)
 	migration_cancel(a);
 }
 
+static void run_wait(struct answer *a, struct vm *vm, const char *argument)
+{
+	unsigned seconds = 0;
+
+	if (argument && !set_number(argument, 1, 3600, &seconds)) {
+		answer_error(a, E_INVALID,
+			     "migrate wait: \"%s\" is not a number of seconds "
+			     "up to 3600",
+			     argument);
+		return;
+	}
+	migration_wait(a, seconds);
+}
+
 static void run_doubt(struct answer *a, struct vm *vm, const char *argument)
 {
 	migration_in_doubt(a);
@@ -166,6 +180,8 @@ const struct command migrate_commands[] = {
 	 run_status},
 	{"migrate cancel", "", "the VM that leaves stays", TAKES_WORD,
 	 run_cancel},
+	{"migrate wait", "[SECONDS]", "until none leaves or arrives",
+	 TAKES_WORD, run_wait},
 	{"migrate dry-run", "VM to HOST ...", "what it would take", TAKES_LINE,
 	 run_dry},
 	{"migrate in-doubt", "", "what waits for a word of yours", TAKES_WORD,

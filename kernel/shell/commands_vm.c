@@ -5,6 +5,7 @@
 #include "shell/command.h"
 #include "shell/shell.h"
 #include "vm/dirty.h"
+#include "vm/machine.h"
 #include "vm/rebuild.h"
 #include "vm/vm.h"
 
@@ -230,6 +231,24 @@ static err_t follow(struct vm *vm, enum dirty_way way)
 	return err;
 }
 
+/* For scripts. */
+static void run_type(struct answer *a, struct vm *vm, const char *argument)
+{
+	const char *next = argument ? argument : "";
+
+	while (*next && vm->vcpus && vm_console_type(vm, *next))
+		next++;
+	if (next != argument && vm->vcpus)
+		machine->typed(vm);
+	if (!argument)
+		answer_error(a, E_INVALID,
+			     "vm type: %s: what? (expected a word)",
+			     vm->config.name);
+	else if (*next)
+		answer_error(a, E_BUSY, "vm type: %s takes no \"%s\"",
+			     vm->config.name, next);
+}
+
 static void run_dirty(struct answer *a, struct vm *vm, const char *argument)
 {
 	u64 pages = 0;
@@ -258,6 +277,8 @@ const struct command vm_commands[] = {
 	 TAKES_VM, run_rebuild},
 	{"vm console", "NAME", "its console; Ctrl-] comes back", TAKES_VM,
 	 run_console},
+	{"vm type", "NAME WORD", "what its console gets as typed", TAKES_VM,
+	 run_type},
 	{"vm dirty", "NAME [WAY]",
 	 "pages written; off, wp, dbit, pml: how that is seen", TAKES_VM,
 	 run_dirty},

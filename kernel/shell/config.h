@@ -36,6 +36,7 @@
  *	rx-ring = 256
  *	tx-ring = 256
  *	rx-buffers = 256		# left out: the ring's size, 8 MiB
+ *	loopback = no			# or yes: gets what it sends
  *
  *	[migrate]			# how VMs move to other hosts
  *	key = words			# the same on all hosts
@@ -49,6 +50,7 @@
  *	cache = 0			# bytes, of the delta codec
  *	limit = 0			# bytes per second; 0: none
  *	buffers = 0			# frames to be sent; 0: 4 MiB of them
+ *	both-ends = no			# or yes: VMs move to this same host
  *
  * What is not given is as shown, text is empty, the host is called godwit. The
  * parser touches nothing but its arguments.

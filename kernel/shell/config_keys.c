@@ -335,6 +335,7 @@ static const struct key nic_keys[] = {
 	 .high = NETDEV_RING_MAX},
 	{"frame-max", set_number, NIC(frame_max), .low = 1514,
 	 .high = NETDEV_FRAME_MAX},
+	{"loopback", set_flag, NIC(loopback), .words = flag_words},
 	{NULL},
 };
 
@@ -390,6 +391,7 @@ static const struct key migrate_keys[] = {
 	{"limit", set_bytes, MIGRATE(options.limit), .high = GIB(1000)},
 	{"buffers", set_number, MIGRATE(buffers), .high = 256},
 	{"show-keys", set_flag, MIGRATE(show_keys), .words = flag_words},
+	{"both-ends", set_flag, MIGRATE(both_ends), .words = flag_words},
 	{NULL},
 };
 

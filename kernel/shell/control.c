@@ -178,5 +178,5 @@ void control_poll(void)
 
 u64 control_wake(void)
 {
-	return answer.waiting ? answer.wait_end : ~0ULL;
+	return command_wake(&answer);
 }

@@ -269,6 +269,6 @@ u64 shell_wake(void)
 	if (full_since_ns)
 		return rdtsc() + ns_to_tsc(LOOK_NS);
 	if (answer.waiting)
-		return answer.wait_end;
+		return command_wake(&answer);
 	return script ? 0 : ~0ULL;
 }

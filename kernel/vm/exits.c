@@ -147,11 +147,20 @@ static enum next_step handle_triple_fault(struct vcpu *vcpu,
 	return NEXT_LEAVE;
 }
 
-/* Host business: let it in, then look around. */
+/*
+ * Host business: let it in, then look around. Our own timer says no more than
+ * that a deadline of this guest's is here, or the end of its turn.
+ */
 static enum next_step handle_host(struct vcpu *vcpu, struct vm_exit *exit)
 {
+	const struct cpu *cpu = this_cpu();
+	u64 timers = cpu->timer_interrupts, others = cpu->other_interrupts;
+
 	cpu_take_interrupts();
-	return NEXT_LEAVE;
+	if (cpu->timer_interrupts == timers || cpu->other_interrupts != others)
+		return NEXT_LEAVE;
+	vcpu_request(vcpu, REQUEST_INTERRUPT);
+	return NEXT_ENTER;
 }
 
 static enum next_step handle_window(struct vcpu *vcpu, struct vm_exit *exit)

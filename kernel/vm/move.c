@@ -85,7 +85,7 @@ err_t vm_arrive(const char *name, u64 memory, struct vm **out)
 	vm->config.memory = memory;
 	vm->config.populate = false;
 	vm->status = 0;
-	vm->reason[0] = '\0';
+	vm->reason[0] = vm->came_as[0] = '\0';
 	vm->restarts = 0;
 	vm->first_entry_ns = 0;
 	err = guest_memory_init(&vm->memory, memory);
@@ -97,6 +97,11 @@ err_t vm_arrive(const char *name, u64 memory, struct vm **out)
 	vm->life = VM_ARRIVING;
 	*out = vm;
 	return E_OK;
+}
+
+void vm_came_as(struct vm *vm, const char *name)
+{
+	copy_string(vm->came_as, sizeof(vm->came_as), name);
 }
 
 /*

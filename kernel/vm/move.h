@@ -39,6 +39,9 @@ void vm_leave(struct vm *vm, const char *to);
  */
 err_t vm_arrive(const char *name, u64 memory, struct vm **vm);
 
+/* The next state for it was made of a VM of another name. */
+void vm_came_as(struct vm *vm, const char *name);
+
 /*
  * Builds it from what vm_save() made. Everything is checked: the stream, each
  * value, each vCPU by the entry auditor; `why` says what was wrong. After an

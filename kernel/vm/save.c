@@ -40,9 +40,10 @@ static bool check_config(const void *device, const struct vm *vm, char *why,
 			 size_t size)
 {
 	const struct saved_config *c = device;
+	const char *name = vm->came_as[0] ? vm->came_as : vm->config.name;
 
-	if (c->name[VM_NAME_MAX - 1] || strcmp(c->name, vm->config.name))
-		snprintf(why, size, "name: it is not %s", vm->config.name);
+	if (c->name[VM_NAME_MAX - 1] || strcmp(c->name, name))
+		snprintf(why, size, "name: it is not %s", name);
 	else if (c->memory != vm->memory.size)
 		snprintf(why, size, "memory: %lu bytes, and %lu are here",
 			 c->memory, vm->memory.size);
@@ -92,6 +93,7 @@ static err_t restore_config(struct stream_reader *r, struct vm *vm)
 	to->mtu = c.mtu;
 	to->on_reset = c.on_reset;
 	memcpy(to->mac, c.mac, sizeof(to->mac));
+	vm->came_as[0] = '\0';
 	return E_OK;
 }
 

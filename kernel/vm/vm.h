@@ -104,6 +104,8 @@ struct vm {
 	u32 missed; /* atomic: the life that it came to as it was halted */
 	u32 speed;  /* atomic: percent of the time it may have; 0: all */
 	u32 status;
+	/* What its state calls it, on its way, if not config.name. */
+	char came_as[VM_NAME_MAX];
 	char reason[160];
 
 	const struct model *model; /* the CPU that its vCPUs are */

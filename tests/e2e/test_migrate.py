@@ -142,6 +142,7 @@ def test_status_tells_what_goes_on(hosts: Hosts, guest) -> None:
 
 @pytest.mark.parametrize("what, code", [
     ("migrate nobody to beta", "E_NOTFOUND"),
+    ("migrate idle to alpha", "E_INVALID"),  # itself, and is not to be
     ("migrate idle to nobody", None),
     ("migrate idle to beta policy=hope", "E_INVALID"),
     ("migrate idle to beta downtime=soon", "E_INVALID")])

@@ -32,13 +32,16 @@ TEST(nics)
 	good("[nic a]\nrole = migration\n[nic b]\nrole = lan");
 	CHECK_EQ(config.nic[0].role, NETDEV_MIGRATION);
 	CHECK_EQ(config.nic[1].role, NETDEV_LAN);
+	good("[nic a]\nrole = migration\nloopback = yes\n[nic b]");
+	CHECK(config.nic[0].loopback);
+	CHECK(!config.nic[1].loopback);
 }
 
 TEST(bad_nics)
 {
 	bad("[nic lan]\nmemory = 64M",
 	    "godwit.conf:2: memory: no such key in a NIC (expected device, "
-	    "role, rx-ring, tx-ring, rx-buffers or frame-max)");
+	    "role, rx-ring, tx-ring, rx-buffers, frame-max or loopback)");
 	bad("[nic lan]\ndevice = eth0",
 	    "godwit.conf:2: device: \"eth0\" is no device (expected first, a "
 	    "place like 00:02.0, or a MAC address like 52:54:00:12:34:56, in "
@@ -74,6 +77,7 @@ TEST(migration_without_a_section)
 	CHECK_EQ(config.migration.listen, LISTEN_AUTO);
 	CHECK(!config.migration.show_keys);
 	CHECK_EQ(config.migration.buffers, 0);
+	CHECK(!config.migration.both_ends);
 	CHECK_EQ(o->security, WIRE_ENCRYPT);
 	CHECK_STR(migration_policies[o->policy], "downtime");
 	CHECK_STR(migration_ways[o->dirty], "best");
@@ -93,11 +97,12 @@ TEST(migration_with_all_its_keys)
 	     "security = authenticate\npolicy = stop-and-copy\n"
 	     "downtime = 60000\nrounds = 64\ndirty = pml\n"
 	     "codecs = delta,word\ncache = 512M\nlimit = 25M\n"
-	     "buffers = 256\nshow-keys = yes");
+	     "buffers = 256\nshow-keys = yes\nboth-ends = yes");
 	CHECK_STR(config.migration.key, "a secret");
 	CHECK_EQ(config.migration.listen, LISTEN_YES);
 	CHECK_EQ(config.migration.buffers, 256);
 	CHECK(config.migration.show_keys);
+	CHECK(config.migration.both_ends);
 	CHECK_EQ(o->security, WIRE_AUTHENTICATE);
 	CHECK_STR(migration_policies[o->policy], "stop-and-copy");
 	CHECK_STR(migration_ways[o->dirty], "pml");
@@ -120,7 +125,7 @@ TEST(migration_keys_end_with_their_section)
 	bad("[migrate]\nmemory = 64M",
 	    "godwit.conf:2: memory: no such key in [migrate] (expected key, "
 	    "listen, security, policy, downtime, rounds, dirty, codecs, cache, "
-	    "limit, buffers or show-keys)");
+	    "limit, buffers, show-keys or both-ends)");
 }
 
 /* One line of the section. */

@@ -90,6 +90,11 @@ void command_run(struct answer *a, char *line)
 
 static bool wait_is_over;
 
+u64 command_wake(const struct answer *a)
+{
+	return a->waiting ? a->wait_end : ~0ULL;
+}
+
 bool command_waiting(struct answer *a)
 {
 	if (a->waiting && wait_is_over)

@@ -21,6 +21,8 @@ const struct netdev_driver virtio_net_driver = {.name = "virtio-net"};
 static u32 regs[E1000_REGISTERS / 4];
 static unsigned resets;
 static bool stuck; /* a reset does not end */
+static u16 phy_control;
+static bool phy_broken;
 
 static u32 *reg(unsigned at)
 {
@@ -58,6 +60,12 @@ void fake_mmio_write(u64 address, unsigned bytes, u32 value)
 	*reg(at) = value;
 	if (at == REG_CTRL && (value & CTRL_RST))
 		reset_card();
+	if (at == REG_MDIC) {
+		CHECK_EQ(value >> 21, 0x20u | 1); /* writes to PHY 1, */
+		CHECK_EQ(value >> 16 & 0x1f, 0);  /* its register 0 */
+		phy_control = (u16)value;
+		*reg(at) = value | (phy_broken ? MDIC_ERROR : MDIC_READY);
+	}
 	if (at == REG_EERD)
 		*reg(at) =
 			value | EERD_DONE | (u32)eeprom[value >> 8 & 3] << 16;
@@ -80,21 +88,32 @@ static void sent(void *context, void *cookie)
 	sent_count++;
 }
 
-static struct netdev *start(unsigned frame_max)
+static void probe(const struct netdev_options *options)
 {
-	const struct netdev_options options = {
-		.name = "lan", .device = "first", .frame_max = frame_max};
 	struct fake_function *f = fake_add(3 << 3, 0x8086, 0x100e);
 
 	fake_bar32(f, 0, BAR, 0x20000);
 	fake_set(f, 0x3c, 1, 11);
 	fake_set(f, 0x3d, 1, 1);
 	pci_init();
-	netdev_probe(&options, 1);
+	netdev_probe(options, 1);
+}
+
+static struct netdev *start_as(const struct netdev_options *options)
+{
+	probe(options);
 	CHECK_EQ(netdev_count, 1);
 	netdevs[0]->receive = receive;
 	netdevs[0]->sent = sent;
 	return netdevs[0];
+}
+
+static struct netdev *start(unsigned frame_max)
+{
+	const struct netdev_options options = {
+		.name = "lan", .device = "first", .frame_max = frame_max};
+
+	return start_as(&options);
 }
 
 /* --- what the card does */
@@ -171,6 +190,48 @@ TEST(long_frames_have_long_buffers)
 	put(RXD_DD | RXD_EOP, 0, 16380);
 	CHECK_EQ(net->ops->poll(net, 64), 1);
 	CHECK_EQ(got_size, 16380);
+}
+
+TEST(looped_back_in_the_phy)
+{
+	struct netdev_options options = {.name = "self",
+					 .device = "first",
+					 .role = NETDEV_MIGRATION,
+					 .loopback = true};
+	struct netdev *net = start_as(&options);
+	unsigned before = resets;
+
+	/* Full duplex, 1000 Mb/s, both said by force. */
+	CHECK_EQ(phy_control, 0x4140);
+	CHECK_EQ(*reg(REG_CTRL), 0x1a41);
+	/* The card forgets it when it is reset. */
+	phy_control = 0;
+	put(RXD_DD, 0, 60);
+	net->ops->poll(net, 64);
+	CHECK_EQ(resets, before + 1);
+	CHECK_EQ(phy_control, 0x4140);
+}
+
+TEST(no_loopback_without_being_asked)
+{
+	start(0);
+	CHECK_EQ(phy_control, 0);
+	CHECK_EQ(*reg(REG_MDIC), 0);
+}
+
+TEST(loopback_that_cannot_be_is_refused)
+{
+	struct netdev_options options = {
+		.name = "self", .device = "first", .loopback = true};
+
+	probe(&options); /* at the switch */
+	CHECK_EQ(netdev_count, 0);
+	CHECK_EQ(phy_control, 0);
+	options.role = NETDEV_MIGRATION;
+	phy_broken = true;
+	probe(&options);
+	CHECK_EQ(netdev_count, 0);
+	CHECK(!(*reg(REG_RCTL) & RCTL_EN));
 }
 
 TEST(frames_go_out_as_they_lie)

@@ -363,6 +363,22 @@ TEST(another_name)
 	finish();
 }
 
+/* A name by which it is known here, for this state alone. */
+TEST(another_name_that_was_announced)
+{
+	start();
+	strcpy(to->came_as, from->config.name);
+	strcpy(to->config.name, "other");
+	CHECK_EQ(restore(used), E_OK);
+	CHECK_STR(to->config.name, "other");
+	CHECK_STR(to->came_as, "");
+	finish();
+	start();
+	strcpy(to->came_as, "third");
+	refused("vm 0: name: it is not third");
+	finish();
+}
+
 TEST(a_value_too_large)
 {
 	start();

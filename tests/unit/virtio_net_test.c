@@ -82,6 +82,19 @@ TEST(device_without_what_is_needed)
 	CHECK_EQ(netdev_count, 0);
 }
 
+TEST(loopback_is_refused)
+{
+	const struct netdev_options options = {.name = "self",
+					       .device = "first",
+					       .role = NETDEV_MIGRATION,
+					       .loopback = true};
+
+	nic_plug(2);
+	pci_init();
+	netdev_probe(&options, 1);
+	CHECK_EQ(netdev_count, 0);
+}
+
 TEST(memory_that_runs_out)
 {
 	for (unsigned i = 0; i < 12; i++) {

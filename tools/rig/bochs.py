@@ -10,12 +10,13 @@ import re
 from pathlib import Path
 
 from . import image
-from .platforms import OVMF, VGA_BIOS
+from .platforms import BOCHS_MODULES, EPOCH, OVMF, VGA_BIOS
 
 IPS = 100_000_000  # also the host's TSC frequency
 # Its e1000 takes one frame in each millisecond of the machine's time, which is
 # nearer to ours the slower the machine is said to be.
 IPS_WITH_NIC = 10_000_000
+OUR_MODULES = image.MKIMAGE.parent / "bochs"  # bochs_loop.c
 
 # time0 fixed and no host clock: a run repeats to the instruction. A person at
 # the console wants idle time to pass in real time instead.
@@ -32,7 +33,7 @@ pci: enabled=1, chipset=i440fx{slots}
 com1: enabled=1, {console}
 com2: {control}
 com3: {guest_line}
-clock: sync={sync}, time0=1700000000
+clock: sync={sync}, time0={start}
 panic: action=fatal
 error: action=report
 info: action=ignore
@@ -52,17 +53,27 @@ def prepare(spec, folder: Path, ports: dict) -> list:
     if len(spec.nics) > 1:
         raise ValueError("Bochs has one nic only")
     nic = "".join(nic.bochs() + "\n" for nic in spec.nics)
+    outside = any(nic.kind != "loop" for nic in spec.nics)
+    if spec.control_log:
+        control = f"enabled=1, mode=file, dev={folder}/control.log"
+    elif "control" in lines:
+        control = "enabled=1, " + lines["control"]
+    else:
+        control = "enabled=0"
     (folder / "bochsrc").write_text(CONFIG.format(
         memory=spec.memory, cpu=spec.platform.cpu, cpus=spec.cpus,
-        ips=IPS_WITH_NIC if nic else IPS, nic=nic,
+        ips=IPS_WITH_NIC if outside else IPS, nic=nic, control=control,
+        start=EPOCH + spec.seed - 1,
         slots=", slot1=e1000" if nic else "",
         ovmf=OVMF, vga=VGA_BIOS, folder=folder,
         console=lines.get("console", f"mode=file, dev={folder}/serial.log"),
-        **{name: "enabled=1, " + lines[name] if name in lines
-           else "enabled=0" for name in ("control", "guest_line")},
+        guest_line="enabled=1, " + lines["guest_line"]
+        if "guest_line" in lines else "enabled=0",
         sync="slowdown" if spec.interactive else "none"))
     (folder / "commands").write_text("c\nquit\n")
-    return ["bochs", "-q", "-f", str(folder / "bochsrc"),
+    modules = [] if outside or not nic else \
+        ["env", f"LTDL_LIBRARY_PATH={BOCHS_MODULES}:{OUR_MODULES}"]
+    return [*modules, "bochs", "-q", "-f", str(folder / "bochsrc"),
             "-rc", str(folder / "commands")]
 
 

@@ -33,13 +33,20 @@ class Spec:
     boot: str = "fw-cfg"  # QEMU: fw-cfg, virtio or ide; Bochs: always ide
     machine: str = "q35"  # QEMU: q35 or pc
     icount: Optional[int] = None  # QEMU: 2**N ns per instruction
+    seed: int = 1  # of the processor's random numbers (QEMU); of the calendar
     gdb: bool = False  # QEMU: wait for a debugger on port 1234
     interactive: bool = False  # the serial line is a socket, time is real
     control: bool = False  # a second line, for programs: rig/control.py
+    control_log: bool = False  # the same as a file that is only written
     guest_line: bool = False  # one more, for a guest's console
     nics: list = field(default_factory=list)  # of nic.Nic
     kernel: Path = OUT / "kernel.bin"
     efi: Path = OUT / "BOOTX64.EFI"
+
+    def __post_init__(self) -> None:
+        if self.control_log and (self.interactive or self.control):
+            raise ValueError("a control line that is a file is for machines "
+                             "that nobody talks to")
 
     def boot_files(self, folder: Path) -> dict:
         """Every file Godwit is given, by its name under godwit/."""
@@ -100,6 +107,7 @@ class Machine:
         self.folder = folder
         self.serial_log = folder / "serial.log"
         self.emulator_log = folder / "emulator.log"
+        self.control_log = folder / "control.log"
         self.command: list = []
         self.process: Optional[subprocess.Popen] = None
         self.console: Optional[socket.socket] = None

@@ -11,6 +11,8 @@ Nothing here needs root:
     user     QEMU's own router: the guest's outside reaches 10.0.2.2, and ports
              of the build host are forwarded to it.
     none     a card without a cable.
+    loop     a card that gets what it sends, and nothing else (driver e1000, to
+             be configured with `loopback = yes`; in Bochs the cable leads back).
 
 A program takes the place of a peer by the same sockets: on a stream each frame
 follows its length, four bytes, the highest first.
@@ -24,7 +26,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Optional
 
-KINDS = ("stream", "dgram", "user", "none")
+KINDS = ("stream", "dgram", "user", "none", "loop")
 DRIVERS = ("virtio-net-pci", "e1000")
 SLOT = 0x10  # QEMU: 00:10.0 is the first card, whatever else there is
 LISTENING = "00010000"  # the flags of such a socket in /proc/net/unix
@@ -55,6 +57,8 @@ class Nic:
                              + ", ".join(DRIVERS))
         if self.kind == "stream" and not self.path:
             raise ValueError("nic stream: expected path=SOCKET")
+        if self.kind == "loop" and self.driver != "e1000":
+            raise ValueError("nic loop: expected driver=e1000")
         if self.kind == "dgram" and not (self.local and self.remote):
             raise ValueError("nic dgram: expected local=PORT,remote=PORT")
 
@@ -123,8 +127,11 @@ class Nic:
 
     def bochs(self) -> str:
         """The line of its configuration file, `slot1=e1000` presumed."""
-        if self.kind != "dgram" or self.driver != "e1000":
-            raise ValueError("Bochs has a nic of kind dgram, driver e1000 only")
+        if self.kind not in ("dgram", "loop") or self.driver != "e1000":
+            raise ValueError("Bochs has a nic of kind dgram or loop, driver "
+                             "e1000 only")
+        if self.kind == "loop":
+            return f"e1000: enabled=1, mac={self.mac}, ethmod=loop"
         if self.remote != self.local + 1:
             raise ValueError("Bochs sends to the UDP port after its own: "
                              f"{self.local + 1}, not {self.remote}")

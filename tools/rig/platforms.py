@@ -11,6 +11,10 @@ from pathlib import Path
 
 OVMF = Path("/usr/share/OVMF/OVMF_CODE.fd")
 VGA_BIOS = Path("/usr/share/seabios/vgabios-stdvga.bin")
+BOCHS_MODULES = "/usr/lib/x86_64-linux-gnu/bochs/plugins"
+# Where no clock of the build host's is used, machines start at this second,
+# and one later for each seed behind the first.
+EPOCH = 1700000000
 
 
 @dataclass(frozen=True)

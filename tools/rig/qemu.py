@@ -1,10 +1,11 @@
 """QEMU: the command line of a machine, and what its exit status means."""
 
 import signal
+import time
 from pathlib import Path
 
 from . import image
-from .platforms import OVMF
+from .platforms import EPOCH, OVMF
 
 # isa-debug-exit gives 2 * value + 1; Godwit writes 0x10 and 0x11.
 PASS, FAIL = 33, 35
@@ -23,7 +24,7 @@ def prepare(spec, folder: Path, ports: dict) -> list:
     command = ["qemu-system-x86_64", "-nodefaults", "-no-reboot",
                "-machine", spec.machine, "-accel", accel,
                "-cpu", spec.platform.cpu, "-smp", str(spec.cpus),
-               "-m", str(spec.memory), "-display", "none", "-seed", "1",
+               "-m", str(spec.memory), "-display", "none", "-seed", str(spec.seed),
                "-drive", f"if=pflash,format=raw,readonly=on,file={OVMF}",
                "-device", "isa-debug-exit,iobase=0xf4,iosize=4"]
     if spec.boot == "fw-cfg":
@@ -38,13 +39,18 @@ def prepare(spec, folder: Path, ports: dict) -> list:
         command += ["-drive", f"format=raw,if={spec.boot},file={disk}"]
     if "console" not in ports:
         command += ["-serial", f"file:{folder / 'serial.log'}"]
+    if spec.control_log:
+        command += ["-serial", f"file:{folder / 'control.log'}"]
     for name, port in ports.items():  # COM1 first
         command += ["-chardev", f"socket,id={name},host=127.0.0.1,port={port}",
                     "-serial", f"chardev:{name}"]
     for index, nic in enumerate(spec.nics):
         command += nic.qemu(index)
     if spec.icount is not None:
-        command += ["-icount", f"shift={spec.icount},sleep=off"]
+        start = time.strftime("%Y-%m-%dT%H:%M:%S",
+                              time.gmtime(EPOCH + spec.seed - 1))
+        command += ["-icount", f"shift={spec.icount},sleep=off",
+                    "-rtc", f"base={start},clock=vm"]
     if spec.gdb:
         command += ["-gdb", "tcp:127.0.0.1:1234", "-S"]
     return command
