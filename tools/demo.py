@@ -102,7 +102,9 @@ def main() -> int:
     args = parser.parse_args()
     plan = PLANS[args.plan]()
     folder = OUT / ("demo" if args.plan == "here" else f"demo-{args.plan}")
-    board = Board(plan.title, (NAMES[0], plan.about[0]), (NAMES[1], plan.about[1]))
+    first, second = ((name, about.partition(":")[0])
+                     for name, about in zip(NAMES, plan.about))
+    board = Board(plan.title, first, second)
     player = Player(plan, board, folder)
     try:
         with show(board, tick=player.tick):

@@ -22,7 +22,7 @@ from .traffic import Echoes, Flow
 
 GUEST = "10.0.0.2"
 # The client leaves the guest most of its time, however slow the machine is.
-HZ_MOST, HZ_LEAST, SHARE = 200, 10, 4
+HZ_MOST, HZ_LEAST, SHARE = 200, 25, 3
 WINDOW, PACE = 16384, 200e3  # of the connection: bytes under way, a second
 CELLS = 256  # of the memory, in pictures
 BIN = 0.05  # seconds of a rate
@@ -167,7 +167,8 @@ class Player:
             text = host.text[-8000:]
             at = text.rfind(mark)
             if at >= 0:
-                self.board.says = text[at + len(mark):].partition("\n")[0]
+                line = text[at + len(mark):].partition("\n")[0]
+                self.board.says = line.rpartition(".[6n")[2]  # a prompt's
 
     # --- the run
 

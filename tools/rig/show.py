@@ -127,5 +127,5 @@ def show(board: Board, tick: Optional[Callable] = None,
          out: TextIO = sys.stdout) -> Shown:
     encoding = (out.encoding or "ascii").lower().replace("-", "")
     board.plain = encoding != "utf8"
-    return (Live if is_live(out, os.environ) else Plain)(board, out,
-                                                          tick)
+    kind = Live if is_live(out, os.environ) else Plain
+    return kind(board, out, tick)
