@@ -19,7 +19,6 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from rig import platforms  # noqa: E402
 from rig.board import Board  # noqa: E402
-from rig.chart import can_convert  # noqa: E402
 from rig.hosts import NAMES, End  # noqa: E402
 from rig.machine import OUT  # noqa: E402
 from rig.play import GUEST, Plan, Player  # noqa: E402
@@ -50,15 +49,14 @@ cmdline = pages=1024 hot=64 rate=50 every=500
 def own_kind() -> Plan:
     """KVM where it can run Godwit, else an AMD machine in QEMU."""
     try:
-        platform, why = platforms.choose("kvm")
+        _, note = platforms.choose("kvm")
         name = "kvm"
-    except ValueError:
-        platform, why = platforms.choose("svm")
-        name = "svm"
+    except ValueError as why_not:
+        name, note = "svm", f"emulated: {why_not}"
     ends = (End(name, config=DEBIAN, migrate=READABLE),
             End(name, migrate=READABLE))
     return Plan("Godwit: Debian moves while a client talks to it", "debian",
-                ends, (why, why), ready="linux: serves", client=True)
+                ends, note, ready="linux: serves", client=True)
 
 
 def crossing() -> Plan:
@@ -68,8 +66,8 @@ def crossing() -> Plan:
     ends = tuple(End(name, config=WALKER, migrate=plain, frame_max=1514)
                  for name in ("vmx", "svm"))
     return Plan("Godwit: a guest moves from Intel to AMD and back", "walker",
-                ends, tuple(end.hardware.about for end in ends),
-                ready="walker: generation 0, step", client=False, patience=600,
+                ends, "Bochs takes a minute to start",
+                ready="walker: generation", client=False, patience=600,
                 settle=2)
 
 
@@ -102,8 +100,8 @@ def main() -> int:
     args = parser.parse_args()
     plan = PLANS[args.plan]()
     folder = OUT / ("demo" if args.plan == "here" else f"demo-{args.plan}")
-    first, second = ((name, about.partition(":")[0])
-                     for name, about in zip(NAMES, plan.about))
+    first, second = ((name, end.hardware.about.partition(":")[0])
+                     for name, end in zip(NAMES, plan.ends))
     board = Board(plan.title, first, second)
     player = Player(plan, board, folder)
     try:
@@ -113,9 +111,6 @@ def main() -> int:
         print("\ndemo: interrupted")
         return 130
     write(record, folder)
-    if not can_convert():
-        print("demo: pictures beside the report are SVG only; `tools/need "
-              "librsvg2-bin` brings what makes PNG of them")
     return 0 if tell(record, folder) else 1
 
 

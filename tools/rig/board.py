@@ -180,7 +180,7 @@ class Board:
         """(style, line) for each line; the news get the lines that are left."""
         width = min(width, WIDE)
         lines = [self._head(width), ("", "")] + self._hosts(width) \
-            + [("", "")] + self._move(width) + self._client()
+            + [("", "")] + self._move(width, height) + self._client()
         room = max(height - len(lines) - 2, 0)
         if room and self.news:
             lines += [("", ""), ("bold", "What happened")]
@@ -213,7 +213,7 @@ class Board:
                                 for text in texts).rstrip())
                 for style, texts in rows]
 
-    def _move(self, width: int) -> list:
+    def _move(self, width: int, height: int) -> list:
         move = self.move
         if not move:
             return []
@@ -231,14 +231,15 @@ class Board:
             lines.append(("faint", f"  {'round':>5} {'pages':>9} {'time':>9} "
                           f"{'rate':>11} {'left':>8}  would be down"))
         return lines + [("", self._round_line(number, event)) for number, event
-                        in self._shown(move.rounds)] + [("", "")]
+                        in self._shown(move.rounds, min(max(height - 20, 3), 12))] \
+            + [("", "")]
 
     @staticmethod
-    def _shown(rounds: list) -> list:
+    def _shown(rounds: list, most: int) -> list:
         """The first and the newest: there may be 64."""
         numbered = list(enumerate(rounds, 1))
-        return numbered if len(numbered) <= 6 else \
-            numbered[:2] + numbered[-4:]
+        return numbered if len(numbered) <= most else \
+            numbered[:1] + numbered[1 - most:]
 
     @staticmethod
     def _round_line(number: int, event: dict) -> str:
@@ -283,7 +284,9 @@ class Board:
 
     def progress(self) -> str:
         """Where it is, in one line."""
-        move, words = self.move, []
+        move = self.move
+        words = [f"{host.name} is starting" for host in self.hosts
+                 if host.state == "starting"]
         if move and not move.over:
             words.append(f"{move.state}, round {move.round}: "
                          f"{move.part * 100:.0f} % is there, {size(move.sent)}")

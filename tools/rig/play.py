@@ -8,6 +8,7 @@ The record is what a verdict and a report are made from (verdict.py, story.py);
 its times are seconds since the beginning.
 """
 
+import hashlib
 import threading
 import time
 from dataclasses import dataclass, field
@@ -18,9 +19,11 @@ from .board import HISTORY, Board, ClientView
 from .control import Refused
 from .dirtied import CONTENT, ZERO, read
 from .hosts import Host, Hosts, Move, NotMoved
+from .machine import OUT
 from .traffic import Echoes, Flow
 
 GUEST = "10.0.0.2"
+KERNEL = OUT / "kernel.bin"
 # The client leaves the guest most of its time, however slow the machine is.
 HZ_MOST, HZ_LEAST, SHARE = 200, 25, 3
 WINDOW, PACE = 16384, 200e3  # of the connection: bytes under way, a second
@@ -36,7 +39,7 @@ class Plan:
     title: str
     vm: str
     ends: tuple
-    about: tuple  # of each host, for people
+    note: str  # what is to be known at the beginning
     ready: str  # what the guest prints when it is up
     client: bool  # somebody outside, or the guest watches itself
     patience: float = 120  # seconds for each step
@@ -177,6 +180,9 @@ class Player:
         self.folder.mkdir(parents=True, exist_ok=True)
         capture = self.folder / "migration.pcap"
         capture.unlink(missing_ok=True)
+        self.record["kernel"] = hashlib.sha256(
+            KERNEL.read_bytes()).hexdigest()[:16]
+        self.board.say(plan.note)
         try:
             self.hosts = Hosts(plan.ends, self.folder / "hosts", box=False,
                                pcap=str(capture))
@@ -195,7 +201,8 @@ class Player:
         for n, host in enumerate(hosts.hosts):
             self.clocks[n] = self._clock(host)
             self.record["hosts"].append(
-                {"name": host.name, "about": self.plan.about[n],
+                {"name": host.name, "about": host.end.hardware.about,
+                 "emulated": host.end.hardware.accel != "kvm",
                  "cpus": host.end.cpus, "memory": host.end.memory,
                  "command": " ".join(host.machine.command)})
 

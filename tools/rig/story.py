@@ -1,6 +1,6 @@
 """The report of a record of moves (play.py): one page with pictures.
 
-    write(record, Path("out/demo"))     # report.html, record.json, pictures
+    write(record, Path("out/demo"))     # report.html and record.json
 """
 
 import json
@@ -201,24 +201,21 @@ def _machines(page: Page, record: dict) -> None:
         page.table(["host", "what", "CPUs", "MiB"],
                    [[host["name"], host["about"], host["cpus"], host["memory"]]
                     for host in record["hosts"]])
-    page.text("Emulated machines are slow, and two of them share this computer "
-              "with the client: the times are no measure of the hypervisor, "
-              "the counts are.")
+    if any(host["emulated"] for host in record["hosts"]):
+        page.text("Emulated machines are slow, and two of them share this "
+                  "computer with the client: the times are no measure of the "
+                  "hypervisor, the counts are.")
+    page.text(f"The kernel's SHA-256 begins with {record.get('kernel')}. The "
+              "emulators were started by")
     for host in record["hosts"]:
         page.code(host["command"])
-    page.files(["record.json"], "All of it in numbers")
+    page.files(["record.json", "migration.pcap"], "All of it in numbers, and what "
+               "went over the cable, for Wireshark with tools/godwit.lua")
 
 
 def write(record: dict, folder: Path) -> Path:
-    """The page, the record beside it, and the pictures as files."""
+    """The page, and the record beside it."""
     record.setdefault("date", round(time.time()))
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "record.json").write_text(json.dumps(record) + "\n")
-    pictures = {"downtime": downtimes(record["moves"])} \
-        if record["moves"] else {}
-    for move in record["moves"]:
-        if move.get("rates"):
-            pictures[f"rounds-to-{move['to']}"] = rates(move)
-    for name, chart in pictures.items():
-        chart.save(folder / f"{name}.svg")
     return build(record).save(folder / "report.html")
