@@ -13,7 +13,7 @@ import pytest
 from rig import dirtied, story
 from rig.board import Board, ClientView, count, size, span
 from rig.show import Live, Plain, is_live, show
-from rig.verdict import judge, passed
+from rig.verdict import judge, passed, silence
 
 RECORD = Path(__file__).with_name("demo-record.json")
 
@@ -251,6 +251,18 @@ def test_every_fault_fails(record: dict, name: str) -> None:
     checks = judge(record)
     assert not passed(checks)
     assert sum(not check.good for check in checks) == 1, checks
+
+
+def test_silence_is_that_of_the_switch(record: dict) -> None:
+    move = record["moves"][0]
+    stopped = move["stopped"] = move["runs"] - 0.1
+    record["client"]["trips"] = [
+        [stopped - 5, 1.0], [stopped - 2, 1.0], [stopped - 0.05, 10.0],
+        [stopped + 0.01, None], [stopped + 0.02, 180.0], [stopped + 0.5, 1.0]]
+    assert silence(record, move) == pytest.approx(240000)
+    record["client"]["trips"].append([stopped + 0.04, 10.0])
+    assert silence(record, move) == pytest.approx(150000)
+    assert silence({"client": None}, move) is None
 
 
 def test_nothing_is_no_success() -> None:

@@ -11,7 +11,7 @@ from typing import Optional
 from .board import count, size, span
 from .chart import Axis, Chart
 from .page import Page
-from .verdict import judge, passed
+from .verdict import judge, passed, silence
 
 PAGE = 4096
 MB = 1e6
@@ -115,6 +115,10 @@ def _facts(record: dict) -> list:
     facts += [(f"sent, {way(move)}", size(move["report"]["bytes"]))
               for move in record["moves"]]
     if record["client"]:
+        for move in record["moves"]:
+            quiet = silence(record, move)
+            if quiet is not None:
+                facts.append((f"silence, {way(move)}", span(quiet)))
         echoes = record["client"]["echoes"]
         facts += [("datagrams lost", f"{echoes['lost']} of "
                    + count(echoes["sent"])),

@@ -3,7 +3,7 @@
     for check in judge(record): print(check.good, check.text)
 """
 
-from typing import NamedTuple
+from typing import NamedTuple, Optional
 
 from .board import count, size, span
 
@@ -24,7 +24,7 @@ def judge(record: dict) -> list:
     for move in record["moves"]:
         checks += _move(move)
     if record.get("client"):
-        checks += _client(record["client"])
+        checks += _client(record)
     guest = record.get("guest", {})
     if guest.get("verdict") is not None:
         checks.append(Check(guest["right"], "the guest's own verdict: "
@@ -53,8 +53,23 @@ def _move(move: dict) -> list:
     ]
 
 
-def _client(client: dict) -> list:
+def silence(record: dict, move: dict) -> Optional[float]:
+    """The longest time without an echo around a switch, in microseconds."""
+    if not record["client"] or move["stopped"] is None:
+        return None
+    came = sorted(begun + trip / 1000 for begun, trip in
+                  record["client"]["trips"] if trip is not None)
+    gaps = [after - before for before, after in zip(came, came[1:])
+            if after >= move["stopped"] and before <= move["runs"]]
+    return max(gaps) * 1e6 if gaps else None
+
+
+def _client(record: dict) -> list:
+    client = record["client"]
     stream, echoes = client["stream"], client["echoes"]
+    around = [span(quiet) for quiet in
+              (silence(record, move) for move in record["moves"])
+              if quiet is not None]
     whole = stream["whole"] and not stream["wrong"]
     checks = [Check(
         whole, f"the connection is whole: {count(stream['sent'])} bytes there "
@@ -65,7 +80,8 @@ def _client(client: dict) -> list:
         echoes["sent"] > 0 and not echoes["lost"] and not echoes["repeated"],
         f"{count(echoes['sent'])} datagrams: {echoes['lost']} lost, "
         f"{echoes['repeated']} repeated; the longest silence was "
-        f"{span(echoes['gap_max_us'])}"))
+        + span(echoes["gap_max_us"])
+        + (", around the switches " + " and ".join(around) if around else "")))
     if client.get("wrong"):
         checks.append(Check(False, "the network saw wrong frames: "
                             + "; ".join(map(str, client["wrong"]))))
