@@ -283,7 +283,7 @@ def test_report_has_its_pictures(record: dict, tmp_path: Path) -> None:
     path = story.write(record, tmp_path)
     html = path.read_text()
     titles = [svg.find("{*}title").text for svg in pictures(html)]
-    assert len(titles) == 7 and len(html) < 1000000
+    assert len(titles) == 8 and len(html) < 1000000
     for wanted in ("standing still", "alpha to beta: rounds",
                    "beta to alpha: round trips", "The connection",
                    "Which pages"):

@@ -4,6 +4,7 @@
 """
 
 import json
+import statistics
 import time
 from pathlib import Path
 from typing import Optional
@@ -15,6 +16,7 @@ from .verdict import judge, passed, silence
 
 PAGE = 4096
 MB = 1e6
+TENTH = 0.1
 AROUND = 1.0  # seconds before and after the switch that are shown
 # Of the downtime, in their order; docs/migration.md tells what each is.
 PARTS = (("stop", "stop the guest"), ("state_capture", "save its state"),
@@ -72,6 +74,26 @@ def around(record: dict, move: dict) -> Optional[Chart]:
     return chart
 
 
+def trips(record: dict) -> Chart:
+    """All round trips: the usual one and the worst of each tenth of a second."""
+    bins: dict = {}
+    for begun, trip in record["client"]["trips"]:
+        if trip is not None:
+            bins.setdefault(int(begun / TENTH), []).append(trip)
+    chart = Chart("Round trips, all the time", Axis("time", "s"),
+                  Axis("there and back", "ms", log=True), height=300)
+    for name, of in (("median", statistics.median), ("slowest", max)):
+        chart.line(name, [(n * TENTH, of(bins[n])) for n in sorted(bins)])
+    _mark_moves(chart, record)
+    return chart
+
+
+def _mark_moves(chart: Chart, record: dict) -> None:
+    for move in record["moves"]:
+        chart.mark(move["begun"], f"leaves {move['from']}")
+        chart.mark(move["runs"], f"runs on {move['to']}")
+
+
 def stream(record: dict) -> Chart:
     """What the connection carried, all the time."""
     chart = Chart("The connection, from the first byte to the last",
@@ -80,9 +102,7 @@ def stream(record: dict) -> Chart:
     samples = record["samples"][::4]
     chart.line("", [(b[0], (b[1] - a[1]) / max(b[0] - a[0], 1e-3) / 1000)
                     for a, b in zip(samples, samples[1:])], step=True)
-    for move in record["moves"]:
-        chart.mark(move["begun"], f"leaves {move['from']}")
-        chart.mark(move["runs"], f"runs on {move['to']}")
+    _mark_moves(chart, record)
     return chart
 
 
@@ -166,6 +186,8 @@ def _client(page: Page, record: dict) -> None:
             page.picture(picture.svg(), "A dot for each datagram. The steep "
                          "line down is what waited for the guest and was "
                          "answered at once when it ran.")
+    page.picture(trips(record).svg(), "Per tenth of a second. While its memory is "
+                 "copied the guest is slower, too: the host has one processor.")
     page.picture(stream(record).svg(), "Marks: when the move was begun, and when "
                  "the guest ran on the other host.")
 
