@@ -53,8 +53,8 @@ def own_kind() -> Plan:
         name = "kvm"
     except ValueError as why_not:
         name, note = "svm", f"emulated: {why_not}"
-    ends = (End(name, config=DEBIAN, migrate=READABLE),
-            End(name, migrate=READABLE))
+    ends = (End(name, 2, config=DEBIAN, migrate=READABLE),
+            End(name, 2, migrate=READABLE))
     return Plan("Godwit: Debian moves while a client talks to it", "debian",
                 ends, note, ready="linux: serves", client=True)
 

@@ -59,7 +59,7 @@ class Client:
         self.hz = self._affordable()
         with self.lock:
             self.echoes = Echoes(hosts.outside, GUEST, hz=self.hz,
-                                 limit=2 * self.hz)
+                                 limit=4 * self.hz)
             self.echoes.begin()
 
     def _affordable(self) -> int:

@@ -187,7 +187,7 @@ def _client(page: Page, record: dict) -> None:
                          "line down is what waited for the guest and was "
                          "answered at once when it ran.")
     page.picture(trips(record).svg(), "Per tenth of a second. While its memory is "
-                 "copied the guest is slower, too: the host has one processor.")
+                 "copied the guest is slower, too.")
     page.picture(stream(record).svg(), "Marks: when the move was begun, and when "
                  "the guest ran on the other host.")
 
