@@ -44,12 +44,18 @@ def rates(move: dict) -> Chart:
 
 def downtimes(moves: list) -> Chart:
     chart = Chart("What the guest's standing still was made of",
-                  Axis("since it was to stop", "ms", least=0),
+                  Axis("since the round before was over", "ms",
+                                            least=0),
                   height=130 + 50 * len(moves))
     for move in moves:
+        # The source counts from the end of its last round on.
+        rest = move["report"]["downtime"] - sum(move["parts"][name]
+                                                for name, _ in PARTS)
         at, spans = 0.0, []
-        for name, text in PARTS:
-            spans.append((at, at + move["parts"][name] / 1000, text))
+        for us, text in [(max(rest, 0), "decide to stop"),
+                         *((move["parts"][name], text)
+                           for name, text in PARTS)]:
+            spans.append((at, at + us / 1000, text))
             at = spans[-1][1]
         chart.spans(way(move), spans)
     return chart
@@ -204,8 +210,9 @@ def build(record: dict) -> Page:
     if record["moves"]:
         page.facts(_facts(record))
         page.section("Down")
-        page.picture(downtimes(record["moves"]).svg(), "The guest's clocks stand "
-                     "meanwhile. docs/migration.md explains each part.")
+        page.picture(downtimes(record["moves"]).svg(), "It still runs while "
+                     "the source decides, and its clocks stand from the stop "
+                     "on. docs/migration.md explains each part.")
     for move in record["moves"]:
         _move(page, move)
     if record["client"] and record["moves"]:
