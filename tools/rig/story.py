@@ -44,8 +44,7 @@ def rates(move: dict) -> Chart:
 
 def downtimes(moves: list) -> Chart:
     chart = Chart("What the guest's standing still was made of",
-                  Axis("since the round before was over", "ms",
-                                            least=0),
+                  Axis("since the round before was over", "ms", least=0),
                   height=130 + 50 * len(moves))
     for move in moves:
         # The source counts from the end of its last round on.
