@@ -52,7 +52,7 @@ def own_kind() -> Plan:
         _, note = platforms.choose("kvm")
         name = "kvm"
     except ValueError as why_not:
-        name, note = "svm", f"emulated: {why_not}"
+        name, note = "svm", f"emulated: {str(why_not).partition(': ')[2]}"
     ends = (End(name, 2, config=DEBIAN, migrate=READABLE),
             End(name, 2, migrate=READABLE))
     return Plan("Godwit: Debian moves while a client talks to it", "debian",
