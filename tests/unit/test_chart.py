@@ -173,6 +173,20 @@ def test_marks_do_not_touch() -> None:
         assert all(a[1] < b[0] for a, b in zip(row, row[1:]))
 
 
+def test_many_marks_leave_the_plot_its_room() -> None:
+    chart = Chart("t", Axis(least=0, most=100))
+    chart.line("a", [(0, 0), (100, 1)])
+    for n in range(20):
+        chart.mark(50, f"a word, number {n}")
+    words = [text for text in texts(chart) if text.startswith("a word")]
+    assert 3 <= len(words) <= 5
+    marks = [line for line in drawn(chart, "line")
+             if line.get("stroke-dasharray") == "3 3"]
+    assert len(marks) == 20
+    assert all(float(line.get("y2", 0)) - float(line.get("y1", 0)) > 150
+               for line in marks)
+
+
 def test_long_legends_have_rows() -> None:
     chart = Chart("t")
     for n in range(9):

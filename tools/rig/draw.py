@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 KEY_WIDTH = 78  # of the shades' key at the right
 SPILL = 6  # dots on the edge are whole
 TIPPED = 300  # dots, of which each says what it is
+MARK_ROWS = 4  # of words over the plot; further marks are lines alone
 SPAN_PART = 0.62  # of its row
 BAR_PART = 0.76  # of its category
 ROW_NAMES = 0.3  # of the paper, at most
@@ -128,7 +129,8 @@ class Drawing:
             if self.slanted else ROW
         frame = Frame(run, rise, left, top, width, 0)
         self.levels = self._mark_levels(frame)
-        frame.top += ROW * (max(self.levels, default=-1) + 1)
+        rows = max(self.levels, default=-1) + 1
+        frame.top += ROW * min(rows, MARK_ROWS)
         frame.height = chart.height - frame.top - under \
             - (ROW if x.text else 0) - PAD
         return frame
@@ -138,15 +140,17 @@ class Drawing:
                       if frame.x.holds(mark[0]))
 
     def _mark_levels(self, frame: Frame) -> list:
-        """A row over the plot for each mark's word, so that none touch."""
+        """A row over the plot for each mark's word, so that none touch;
+        MARK_ROWS: there is no room for it."""
         ends: list = []
         levels = []
         for x, word in self._placed_marks(frame):
             start, end = self._mark_ends(frame, x, word)
             level = next((n for n, last in enumerate(ends) if last < start),
                          len(ends))
-            ends[level:level + 1] = [end + LETTER]
-            levels.append(level)
+            if level < MARK_ROWS:
+                ends[level:level + 1] = [end + LETTER]
+            levels.append(min(level, MARK_ROWS))
         return levels
 
     @staticmethod
@@ -237,11 +241,14 @@ class Drawing:
         """All lines first: a word is not crossed out by another's."""
         frame, lines, words = self.frame, [], []
         for (x, word), level in zip(self._placed_marks(frame), self.levels):
-            at, y = frame.across(x), frame.top - 6 - ROW * level
+            named = level < MARK_ROWS
+            at, y = frame.across(x), frame.top - 6 - ROW * level * named
             lines.append(tag("line", x1=at, x2=at, y1=y + 3, y2=frame.bottom,
-                             class_="gw-line", stroke_dasharray="3 3"))
+                             class_="gw-line", stroke_dasharray="3 3",
+                             inside=tag("title", word)))
             words.append(words_at(self._mark_ends(frame, x, word)[0], y, word,
-                                  paint_order="stroke", class_="gw-ink gw-edge"))
+                                  paint_order="stroke", class_="gw-ink gw-edge")
+                         * named)
         return "".join(lines + words)
 
     def _key(self) -> str:

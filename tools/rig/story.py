@@ -4,6 +4,7 @@
 """
 
 import json
+import math
 import statistics
 import time
 from pathlib import Path
@@ -37,8 +38,9 @@ def rates(move: dict) -> Chart:
                   Axis("rate", "MB/s", least=0), height=300)
     chart.line("", [(at, rate / MB) for at, rate in move["rates"]], step=True)
     for part in move["rounds"]:
-        chart.mark(part["begun"], "guest stopped" if part["stopped"] else
-                   f"round {part['number']}")
+        name = f"round {part['number']}" if part["number"] == 1 else \
+            str(part["number"])
+        chart.mark(part["begun"], "stopped" if part["stopped"] else name)
     return chart
 
 
@@ -85,12 +87,18 @@ def trips(record: dict) -> Chart:
     for begun, trip in record["client"]["trips"]:
         if trip is not None:
             bins.setdefault(int(begun / TENTH), []).append(trip)
-    chart = Chart("Round trips, all the time", Axis("time", "s"),
+    chart = Chart("Round trips, all the time", _all_the_time(record),
                   Axis("there and back", "ms", log=True), height=300)
     for name, of in (("median", statistics.median), ("slowest", max)):
         chart.line(name, [(n * TENTH, of(bins[n])) for n in sorted(bins)])
     _mark_moves(chart, record)
     return chart
+
+
+def _all_the_time(record: dict) -> Axis:
+    """From when the client began."""
+    samples = record["samples"]
+    return Axis("time", "s", least=math.floor(samples[0][0]) if samples else 0)
 
 
 def _mark_moves(chart: Chart, record: dict) -> None:
@@ -102,7 +110,7 @@ def _mark_moves(chart: Chart, record: dict) -> None:
 def stream(record: dict) -> Chart:
     """What the connection carried, all the time."""
     chart = Chart("The connection, from the first byte to the last",
-                  Axis("time", "s"), Axis("came back", "kB/s", least=0),
+                  _all_the_time(record), Axis("came back", "kB/s", least=0),
                   height=280)
     samples = record["samples"][::4]
     chart.line("", [(b[0], (b[1] - a[1]) / max(b[0] - a[0], 1e-3) / 1000)
