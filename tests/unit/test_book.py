@@ -1,6 +1,7 @@
 """The book is true of the tree: what docs/ and the README name is there."""
 
 import re
+import shutil
 import subprocess
 from fnmatch import fnmatchcase
 from functools import lru_cache
@@ -22,14 +23,16 @@ FENCE = re.compile(r"^```.*?^```", re.M | re.S)
 
 def tracked() -> list[str]:
     """The files of the tree, those that are not committed yet too."""
-    listed = subprocess.run(
-        ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
-        cwd=ROOT, capture_output=True, text=True)
-    if listed.returncode == 0:
-        names = listed.stdout.split("\n")
-        return [n for n in names if n and (ROOT / n).is_file()]
+    if shutil.which("git"):
+        listed = subprocess.run(
+            ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
+            cwd=ROOT, capture_output=True, text=True)
+        if listed.returncode == 0:
+            names = listed.stdout.split("\n")
+            return [n for n in names if n and (ROOT / n).is_file()]
     return [str(p.relative_to(ROOT)) for p in ROOT.rglob("*") if p.is_file()
-            and p.relative_to(ROOT).parts[0] not in ("out", ".git")]
+            and p.relative_to(ROOT).parts[0] not in ("out", ".git")
+            and "__pycache__" not in p.parts]
 
 
 TREE = tracked()
