@@ -18,7 +18,7 @@ FILE = re.compile(r"[\w.*\[\]-]*(/[\w.*\[\]-]+)*"
 FOLDER = re.compile(r"(boot|kernel|drivers|migrate|tests|tools|docs)/[\w./-]*")
 ELSEWHERE = ("out/", "godwit/", "my.", ".")  # built, in the image, a reader's
 FOREIGN = {"PV_EOI"}  # names of other programs'
-FENCE = re.compile(r"^```.*?^```", re.M | re.S)
+FENCE = re.compile(r"^ *```.*?^ *```", re.M | re.S)
 
 
 def tracked() -> list[str]:
@@ -161,7 +161,7 @@ def test_names_exist(page: Path) -> None:
 @pages
 def test_make_targets_exist(page: Path) -> None:
     code = "\n".join(spans(page)) + "\n" + fences(page)
-    named = re.findall(r"(?:^|&& |; )make ((?:[a-z][\w-]*)(?: [a-z][\w-]*)*)"
+    named = re.findall(r"(?:^ *|&& |; )make ((?:[a-z][\w-]*)(?: [a-z][\w-]*)*)"
                        r"(?=$|[\n ;&#])", code, re.M)
     wrong = {t for line in named for t in line.split()} - targets()
     assert not wrong
@@ -174,13 +174,25 @@ def test_commands_exist(page: Path) -> None:
     programs = re.findall(r"(?:^|[ |;&])((?:tools|tests)/[\w./-]+)(?![\w.*/-])",
                           code, re.M)
     assert [p for p in programs if not (ROOT / p).exists()] == []
-    table = re.findall(r'\{"([a-z][a-z -]*)", ', source())
+    shell = "\n".join((ROOT / n).read_text() for n in TREE
+                      if fnmatchcase(n, "kernel/shell/*.c"))
+    table = re.findall(r'^\t\{"([a-z][a-z -]*)", ', shell, re.M)
     wrong = []
     for script in re.findall(r"--run '([^']*)'", code):
         for command in (c.strip() for c in script.split(";")):
             if command and not any(command == known or command.startswith(
                     known + " ") for known in table):
                 wrong.append(command)
+    assert not wrong
+
+
+@pages
+def test_what_is_built_has_sources(page: Path) -> None:
+    code = fences(page)
+    guests = re.findall(r"guests/([\w/-]+?)(?:32)?\.(?:elf|bin)", code)
+    built = [f"tests/unit/{n}" for n in re.findall(r"out/unit/(\w+)", code)]
+    wrong = [n for n in built + [f"tests/guests/{g}" for g in guests]
+             if not exists(n + ".c") and not exists(n + ".S")]
     assert not wrong
 
 
