@@ -149,12 +149,21 @@ void codec_encode(struct codec *codec, u32 page, const u8 *content, size_t room,
 		record->size = 1;
 }
 
+static void fill_page(u8 *page, u64 word)
+{
+	for (unsigned i = 0; i < MIG_PAGE; i += 32) {
+		put_u64(page + i, word);
+		put_u64(page + i + 8, word);
+		put_u64(page + i + 16, word);
+		put_u64(page + i + 24, word);
+	}
+}
+
 bool codec_decode(const struct page_record *record, u8 *page, u8 *scratch)
 {
 	switch (record->codec) {
 	case CODEC_WORD:
-		for (unsigned i = 0; i < MIG_PAGE; i += 8)
-			memcpy(page + i, record->data, 8);
+		fill_page(page, get_u64(record->data));
 		return true;
 	case CODEC_RAW:
 		memcpy(page + record->offset, record->data, record->size);

@@ -1,35 +1,27 @@
 #include "migrate/hash.h"
 
-#define FACTOR	 0x9e3779b97f4a7c15u
 #define FINISHER 0xd6e8feb86659fd93u
+/* One for each lane: the first bits behind the point of roots of primes. */
+#define ROOT_2 0x6a09e667f3bcc908u
+#define ROOT_3 0xbb67ae8584caa73bu
+#define ROOT_5 0x3c6ef372fe94f82bu
+#define ROOT_7 0xa54ff53a5f1d36f1u
 
 static inline u64 rotl(u64 x, unsigned by)
 {
 	return x << by | x >> (64 - by);
 }
 
-static inline u64 step(u64 h, u64 word)
-{
-	return (rotl(h, 27) ^ word) * FACTOR;
-}
-
 /*
- * Sixteen words for one multiplication. A changed bit moves on before the next
- * word comes, so that the same change in two words, such as of the highest bit
- * in two entries of a page table, does not undo itself.
+ * Both halves of the product: a changed bit, the highest ones too, changes
+ * about half of the others. Two words for one multiplication and no rotation,
+ * which costs an emulator more than all else here.
  */
-static inline u64 add_four(u64 h, const u8 *at)
+static inline u64 fold(u64 a, u64 b)
 {
-	h = rotl(h + get_u64(at), 27);
-	h = rotl(h + get_u64(at + 8), 27);
-	h = rotl(h + get_u64(at + 16), 27);
-	return rotl(h + get_u64(at + 24), 27);
-}
+	unsigned __int128 product = (unsigned __int128)a * b;
 
-static inline u64 step_sixteen(u64 h, const u8 *at)
-{
-	h = add_four(add_four(h, at), at + 32);
-	return add_four(add_four(h, at + 64), at + 96) * FACTOR;
+	return (u64)product ^ (u64)(product >> 64);
 }
 
 u64 hash_mix(u64 x)
@@ -69,14 +61,17 @@ u32 hash_page(const void *page)
 	const u8 *at = page;
 	u64 a = 1, b = 2, c = 3, d = 4, h;
 
-	for (unsigned i = 0; i < MIG_PAGE; i += 512) {
-		a = step_sixteen(a, at + i);
-		b = step_sixteen(b, at + i + 128);
-		c = step_sixteen(c, at + i + 256);
-		d = step_sixteen(d, at + i + 384);
+	for (unsigned i = 0; i < MIG_PAGE; i += 64) {
+		a = fold(get_u64(at + i) ^ ROOT_2, get_u64(at + i + 8) ^ a);
+		b = fold(get_u64(at + i + 16) ^ ROOT_3,
+			 get_u64(at + i + 24) ^ b);
+		c = fold(get_u64(at + i + 32) ^ ROOT_5,
+			 get_u64(at + i + 40) ^ c);
+		d = fold(get_u64(at + i + 48) ^ ROOT_7,
+			 get_u64(at + i + 56) ^ d);
 	}
-	h = step(step(step(step(0, a), b), c), d);
-	return (u32)((h ^ h >> 32) * FINISHER >> 40);
+	h = fold(a ^ ROOT_2, b ^ ROOT_3) ^ fold(c ^ ROOT_5, d ^ ROOT_7);
+	return (u32)(h >> 40);
 }
 
 u64 hash_sum(const u8 *table, u64 first, u64 count)

@@ -190,6 +190,7 @@ static void on_prepare(struct target *target, const struct record *record)
 		target->say = RECORD_DIFFERS;
 		return;
 	}
+	target->stood = get_u64(record->data + 24);
 	code = target->ops->load(target->context, target->saved,
 				 target->saved_size);
 	if (code != MIG_OK) {

@@ -62,6 +62,7 @@ struct target {
 	u8 *saved;
 	u32 saved_size;
 	u64 memory_hash, state_hash, certificate;
+	u64 stood; /* PREPARE: microseconds since the guest was stopped */
 
 	u8 say; /* a record to be sent when there is room, or 0 */
 	u64 hash_first, hash_count;

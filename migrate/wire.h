@@ -103,7 +103,7 @@ void control_parse(const u8 *body, struct control *control);
 	X(REFUSE, 5, 72)      \
 	X(ROUND, 6, 16)       \
 	X(STATE, 7, 8)        \
-	X(PREPARE, 8, 24)     \
+	X(PREPARE, 8, 32)     \
 	X(PREPARED, 9, 24)    \
 	X(DIFFERS, 10, 24)    \
 	X(HASH_ASK, 11, 16)   \

@@ -12,6 +12,7 @@
 #include "vm/move.h"
 
 #define STATE_ROOM KIB(256)
+#define STOOD_MAX  (3600 * 1000000ull) /* us: what a source may say */
 
 struct incoming *incoming[1 + INCOMING_KEPT];
 
@@ -44,7 +45,7 @@ static u64 have(void *context, const struct requirement *requirement)
 static unsigned load(void *context, const u8 *state, size_t size)
 {
 	struct incoming *in = context;
-	u64 start = now_ns();
+	u64 start = in->loaded_at = now_ns();
 	err_t err = vm_restore(in->vm, state, size, in->why, sizeof(in->why));
 
 	if (!err)
@@ -58,7 +59,9 @@ static void run(void *context)
 {
 	struct incoming *in = context;
 	u64 start = now_ns();
-	err_t err = vm_run(in->vm);
+	u64 stood = MIN(in->target->stood, STOOD_MAX) * NS_PER_US + start -
+		    in->loaded_at;
+	err_t err = vm_run(in->vm, stood);
 
 	in->run_ns = now_ns() - start;
 	if (err)

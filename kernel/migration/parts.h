@@ -90,7 +90,7 @@ struct incoming {
 	enum target_state seen;
 	char vm_name[WIRE_NAME];
 	char peer[WIRE_NAME]; /* its name, or its address */
-	u64 began, restore_ns, run_ns;
+	u64 began, loaded_at, restore_ns, run_ns; /* ns */
 };
 
 /* The first one listens or is at work; the others have ended. */

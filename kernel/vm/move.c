@@ -99,13 +99,18 @@ err_t vm_arrive(const char *name, u64 memory, struct vm **out)
 	return E_OK;
 }
 
-/* All clocks go on from one instant; each vCPU's TSC from where it was. */
-err_t vm_run(struct vm *vm)
+/*
+ * All clocks go on from one instant, each vCPU's TSC from where it was: and
+ * that instant is past, as if it had been here since it was frozen.
+ */
+err_t vm_run(struct vm *vm, u64 stood_ns)
 {
+	u64 now = rdtsc();
+
 	if (vm->life != VM_ARRIVING || !vm->vcpus)
 		return E_STATE;
 	vm->started_ns = now_ns();
-	vm->tsc_base = rdtsc();
+	vm->tsc_base = now - MIN(ns_to_tsc(stood_ns), now);
 	vm->ns_base = vm->frozen_ns;
 	for (unsigned i = 0; i < vm->vcpus; i++)
 		vm->vcpu[i]->tsc_offset = vm->vcpu[i]->state.tsc - vm->tsc_base;

@@ -36,10 +36,12 @@ static err_t rebuild(struct vm *vm, u8 *buffer, size_t room,
 {
 	u64 start = now_ns(), mark = start;
 	err_t err = vm_freeze(vm);
+	u64 frozen;
 
 	if (err)
 		return err;
 	report->freeze_ns = lap(&mark);
+	frozen = mark;
 	report->bytes = vm_save(vm, buffer, room);
 	report->save_ns = lap(&mark);
 	if (!report->bytes) {
@@ -58,7 +60,7 @@ static err_t rebuild(struct vm *vm, u8 *buffer, size_t room,
 			      why_size);
 	lap(&mark); /* which a move does not do */
 	if (!err)
-		err = vm_run(vm);
+		err = vm_run(vm, now_ns() - frozen);
 	report->run_ns = lap(&mark);
 	report->total_ns = mark - start;
 	if (err)

@@ -1,5 +1,6 @@
 """Linux moves, with a client at the switch that counts every byte."""
 
+import re
 import subprocess
 import sys
 import time
@@ -69,9 +70,32 @@ def wait_until(done, timeout: float) -> bool:
     return done()
 
 
+UPTIME = re.compile(r"linux\| up (\d+\.\d+)")
+
+
+def uptime(host) -> tuple:
+    """The guest's clock, and ours before and after it was read."""
+    start, before = len(host.text), time.monotonic()
+    host.key("linux", "echo up $(cut -d' ' -f1 /proc/uptime)\r")
+    found = host.console.wait_for(lambda: UPTIME.search(host.text, start),
+                                  "the guest's uptime", 60)
+    return before, float(found.group(1)), time.monotonic()
+
+
+def clocks_went_on(both: Hosts) -> None:
+    """A guest that stood still for seconds knows that they have passed."""
+    _, was, later = uptime(both.a)
+    move = both.move("linux", both.a, both.b, policy="stop-and-copy",
+                     limit="25M", codecs="none")
+    assert move.report["downtime"] > 2000000, move.report
+    before, now, _ = uptime(both.b)
+    assert now - was > before - later - 0.5, (was, later, before, now)
+
+
 def test_linux_moves_under_a_client(request) -> None:
     with with_linux(request, "linux", (End(config=linux()), End())) as both:
         hop_with_client(both, 2)
+        clocks_went_on(both)
 
 
 @pytest.mark.long

@@ -26,6 +26,24 @@ void check_step(struct world *world)
 		world_wrong(world, "the target runs before the commit");
 }
 
+/* The target's word to the guest's clocks: right, but for the network's doing.
+ */
+void check_stood(struct world *world)
+{
+	const struct net_faults *faults = &world->scenario.faults;
+	u64 stood = world->now - world->guest.stopped_at;
+	u64 said = world->target.stood;
+	u64 trip = 2 * (faults->delay + faults->jitter + faults->lateness);
+
+	if (said > stood + mig_max(trip, world->source.link.round_trip))
+		world_wrong(world, "it did not stand still for so long");
+	if (faults->drop + faults->late + faults->corrupt + faults->truncate +
+			    faults->cut_for[0] + faults->cut_for[1] ==
+		    0 &&
+	    faults->bandwidth == 0 && stood > said + trip)
+		world_wrong(world, "it stood still for longer");
+}
+
 /* The target runs it: with every byte, and before it can change one. */
 void check_takeover(struct world *world)
 {

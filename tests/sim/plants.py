@@ -95,6 +95,10 @@ PLANTS = [
     ("nobody keeps the session for frames of the guest", "migrate/source.c",
      "return source_ended(source) && !source->forwards;",
      "return source_ended(source);"),
+    ("the guest's clocks are told nothing", "migrate/target.c",
+     "target->stood = get_u64(record->data + 24);", ";"),
+    ("the guest's clocks are told of the whole move", "migrate/source_say.c",
+     "now - source->stopped_at +", "now - source->began_at +"),
     ("a refusal is ignored", "migrate/target.c",
      "\tif (target->refused) {", "\tif (false) {"),
 ]

@@ -25,6 +25,7 @@ static void stop(void *context)
 	if (world->guest.runs)
 		guest_last_words(world);
 	world->guest.runs = false;
+	world->guest.stopped_at = world->now;
 }
 
 static void resume(void *context)
@@ -116,6 +117,7 @@ static unsigned load(void *context, const u8 *state, size_t size)
 	if (size != world->scenario.state_size ||
 	    memcmp(state, world->state, size) != 0)
 		world_wrong(world, "the state that is loaded is another");
+	check_stood(world);
 	return MIG_OK;
 }
 

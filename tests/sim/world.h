@@ -51,7 +51,7 @@ struct scenario {
 struct guest {
 	u8 *memory; /* SIM_PAGES pages, of the source or of the target */
 	u64 dirty[SIM_PAGES / 64];
-	u64 random, wrote_at, place;
+	u64 random, wrote_at, place, stopped_at;
 	bool runs;
 	unsigned percent;
 };
@@ -104,6 +104,7 @@ void forward_check(struct world *world);
 void check_step(struct world *world);
 void check_end(struct world *world);
 void check_takeover(struct world *world);
+void check_stood(struct world *world);
 void world_wrong(struct world *world, const char *what);
 
 #endif
