@@ -1,5 +1,5 @@
 /*
- * Starting the other CPUs (SDM vol. 3A 8.4.4): INIT to all of them, then 10 ms
+ * Starting the other CPUs (SDM vol. 3A 9.4.4): INIT to all of them, then 10 ms
  * in which the caller has better things to do, then SIPI to one after the
  * other. All use one page below 1 MiB, whose parameters name the CPU that is
  * expected; one that does not come is sent back to INIT, so that it cannot

@@ -1,6 +1,6 @@
 /*
  * A CPU wakes from SIPI here: real mode, CS:IP = this page:0. Three modes to
- * long mode and the kernel's C code, as SDM vol. 3A 9.8.5 has them. The code
+ * long mode and the kernel's C code, as SDM vol. 3A 10.8.5 has them. The code
  * knows its address only from CS, so it addresses everything by offset.
  */
 #include "cpu/trampoline.h"

@@ -62,7 +62,7 @@ static void start_at(struct vcpu *vcpu, u8 page)
 	vcpu_changed(vcpu, STATE_ALL);
 }
 
-/* INIT resets all but the FPU (SDM vol. 3A 9.1); SIPI starts at a page. */
+/* INIT resets all but the FPU (SDM vol. 3A 10.1); SIPI starts at a page. */
 static void take_init_sipi(struct vcpu *vcpu, u64 requests)
 {
 	struct vcpu_state *s = &vcpu->state;

@@ -25,7 +25,7 @@ void state_reset(struct vcpu_state *state, u32 cpuid_signature)
 	state->dr7 = 0x400;
 	state->pat = PAT_DEFAULT;
 	state->xcr0 = 1;
-	/* The legacy area at reset: FCW 0x40, MXCSR 0x1f80 (SDM table 9-1). */
+	/* The legacy area at reset: FCW 0x40, MXCSR 0x1f80 (SDM table 10-1). */
 	state->xsave[0] = 0x40;
 	state->xsave[24] = 0x80;
 	state->xsave[25] = 0x1f;

@@ -136,7 +136,7 @@ enum state_group {
 	STATE_FETCH = 32,
 };
 
-/* Power-on state (Intel SDM volume 3, table 9-1). */
+/* Power-on state (Intel SDM volume 3, table 10-1). */
 void state_reset(struct vcpu_state *state, u32 cpuid_signature);
 
 /* Brings a state to its one canonical form: void parts of segments zero. */

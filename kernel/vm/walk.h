@@ -1,7 +1,8 @@
 /*
  * The guest's own paging, walked in software: for what an exit points at by
- * linear address (instruction bytes, string I/O, MMIO). Reads guest tables
- * through the range-checked accessors and never changes them.
+ * linear address (instruction bytes, string I/O, MMIO). Reaches guest tables
+ * through the range-checked accessors, and sets A and D bits in them as the
+ * processor would.
  */
 #ifndef VM_WALK_H
 #define VM_WALK_H

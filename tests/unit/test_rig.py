@@ -6,6 +6,7 @@ import select
 import socket
 import subprocess
 import threading
+from importlib.machinery import SourceFileLoader
 from pathlib import Path
 
 import pytest
@@ -42,6 +43,17 @@ def test_kvm_device_alone_is_not_enough(tmp_path) -> None:
     (tmp_path / "dev").mkdir()
     (tmp_path / "dev/kvm").touch()
     assert nested_kvm("svm", tmp_path) == (False, "kvm_amd is not loaded here")
+
+
+def test_launch_gives_the_machine_what_was_asked(monkeypatch) -> None:
+    launch = SourceFileLoader("launch", str(ROOT / "tools/launch")).load_module()
+    monkeypatch.setattr("sys.argv", [
+        "launch", "--cpus", "2", "--memory", "640", "--control", "line",
+        "--run", "info; off", "--nic", "stream,path=cable,server"])
+    spec = launch.describe(launch.parse(), choose("svm")[0])
+    assert (spec.cpus, spec.memory, spec.control) == (2, 640, True)
+    assert not spec.guest_line and "run = info; off\n" in spec.config
+    assert [(nic.path, nic.server) for nic in spec.nics] == [("cable", True)]
 
 
 def test_unknown_platform_is_named() -> None:
