@@ -1,0 +1,285 @@
+"""A pair of hosts that serves points, and what one migration there leaves behind.
+
+    with Pair(points, folder) as pair:
+        pair.begin(point)             # its guest is warm on alpha
+        record = pair.run(point, 0)   # a line of runs.jsonl
+        pair.end()
+
+PLATFORMS says who serves which platform; whoever else offers the same four calls
+can be put there.
+"""
+
+import time
+from pathlib import Path
+from typing import Optional
+
+from rig.hosts import End, Hosts, Move, NotMoved
+from rig.traffic import Echoes, Flow
+
+from .guests import (ADDRESS, Guest, failures_in, guest_of, window_of, work_in)
+from .keys import CABLE
+from .points import Point, ends_of
+
+ECHO_WINDOW = 0.05  # seconds
+NIC_USUAL = 256
+
+
+class GuestFailed(Exception):
+    """The guest has found that something was lost."""
+
+
+def frame_of(point: Point) -> int:
+    if point["frame"] == "auto":
+        return 1514 if point.bochs else 65014
+    return point["frame"]
+
+
+def echo_of(point: Point) -> int:
+    if point["echo"] == "auto":
+        return 1000 if point["guest"] == "linux" and not point.bochs else 0
+    return point["echo"]
+
+
+def migrate_words(point: Point) -> dict:
+    """The words behind `migrate VM to HOST`."""
+    return {"policy": point["policy"], "downtime": point["downtime"],
+            "rounds": point["rounds"], "dirty": point["dirty"],
+            "codecs": point["codecs"].replace("+", ","),
+            "cache": point["cache"], "limit": point["limit"]}
+
+
+def cable_words(point: Point, run: int) -> list:
+    """Settings of the cable; each run has chances of its own."""
+    words = [f"rate={point['bandwidth']}", f"delay_us={point['latency']}",
+             f"loss={point['loss']}",
+             f"seed={point['seed'] * 1000 + run}"]
+    # An older box knows no such words.
+    words += [f"{word}={point[key]}" for key, word in
+              (("jitter", "jitter_us"), ("reorder", "reorder"),
+               ("corruption", "corrupt")) if point[key]]
+    return words
+
+
+def nic_lines(point: Point) -> str:
+    lines = [f"{name} = {point[name]}" for name in ("rx-ring", "tx-ring")
+             if point[name] != NIC_USUAL]
+    if point["rx-buffers"]:
+        lines.append(f"rx-buffers = {point['rx-buffers']}")
+    return "".join(f"{line}\n" for line in lines)
+
+
+def end_of(point: Point, platform: str, guests: list) -> End:
+    """A host that has all of them in its configuration."""
+    memory = point["host-memory"]
+    if memory == "auto":
+        memory = 384 + max(guest.memory for guest in guests)
+    buffers = f"buffers = {point['buffers']}\n" if point["buffers"] else ""
+    return End(platform, cpus=point["cpus"], memory=memory,
+               config="".join(guest.section for guest in guests),
+               migrate=f"security = {point['security']}\n{buffers}",
+               frame_max=frame_of(point), nic=nic_lines(point),
+               nic_options=f"rx_queue_size={point['rx-ring']}"
+               if point["rx-ring"] > NIC_USUAL else "")
+
+
+def setup_time(events: list) -> Optional[int]:
+    """Microseconds from the command to the begin of the first round."""
+    changes = {event["change"]: event for event in reversed(events)
+               if event["event"] == "migration"}
+    if "started" not in changes:
+        return None
+    began = changes["started"]["time_ns"]
+    first = changes.get("round") or changes.get("stopped")
+    if not first:
+        return None
+    return max(0, (first["time_ns"] - began) // 1000 - first.get("us", 0))
+
+
+def echo_windows(echoes: Echoes) -> list:
+    """Echoes that came in each stretch of time, as windows of work."""
+    times = sorted(echoes.times.values())
+    if not times:
+        return []
+    counts = [0] * (int((times[-1] - times[0]) / ECHO_WINDOW) + 1)
+    for when in times:
+        counts[int((when - times[0]) / ECHO_WINDOW)] += 1
+    return [[int(ECHO_WINDOW * 1e6), n] for n in counts[:-1]]
+
+
+class Client:
+    """Who looks at the guest from outside while it is moved."""
+
+    def __init__(self, hosts: Hosts, hz: int):
+        self.hosts, self.hz = hosts, hz
+        self.now: Optional[Echoes] = None
+        self.record: dict = {}
+        self.windows: dict = {}
+
+    def begin(self) -> None:
+        if self.hz:
+            with self.hosts.background.lock:
+                self.now = Echoes(self.hosts.outside, ADDRESS, hz=self.hz)
+                self.now.begin()
+
+    def end(self, when: str, wait: float) -> None:
+        if not self.now:
+            return
+        time.sleep(wait)
+        with self.hosts.background.lock:
+            self.now.end()
+        time.sleep(0.3)
+        self.record[when] = self.now.summary()
+        self.windows[when] = echo_windows(self.now)
+        self.now = None
+
+
+class Pair:
+    def __init__(self, points: list, folder: Path):
+        self.points, self.folder = points, folder
+        self.guests = self._guests()
+        first, second = ends_of(points[0]["platform"])
+        guests = list(self.guests.values())
+        # Where the guest goes its section is not needed, but harmless.
+        self.hosts = Hosts(
+            (end_of(points[0], first, guests),
+             end_of(points[0], second, guests)), folder,
+            box=any(point[key] for point in points for key in CABLE))
+        self.guest: Guest
+        self.places: list = []
+        self.flow: Optional[Flow] = None
+
+    def _guests(self) -> dict:
+        """By what they are; points that have the same share one."""
+        found: dict = {}
+        for point in self.points:
+            kind = guest_of(point, "").section
+            if kind not in found:
+                found[kind] = guest_of(point, f"guest{len(found)}")
+        return found
+
+    def __enter__(self) -> "Pair":
+        self.hosts.__enter__()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.hosts.__exit__(*error)
+
+    def commands(self) -> list:
+        """The emulators' command lines."""
+        return [" ".join(host.machine.command) for host in self.hosts.hosts]
+
+    # --- a point
+
+    def begin(self, point: Point) -> None:
+        self.guest = self.guests[guest_of(point, "").section]
+        self.places = list(self.hosts.hosts)
+        seen = len(self.hosts.a.text)
+        self.hosts.a.ask(f"vm start {self.guest.name}")
+        self._said(self.hosts.a, self.guest.warm, seen, 900)
+        if point["workload"] == "server":
+            self._begin_flow()
+
+    def _begin_flow(self) -> None:
+        with self.hosts.background.lock:
+            self.flow = Flow(self.hosts.outside, ADDRESS, window=16384)
+            self.flow.begin()
+        until = time.monotonic() + 30
+        while not self.flow.received:
+            if time.monotonic() > until:
+                raise TimeoutError("no byte of the connection came back")
+            time.sleep(0.05)
+
+    def end(self) -> None:
+        """The guest is gone, wherever it is."""
+        if self.flow:
+            with self.hosts.background.lock:
+                self.flow.close()
+            self.flow = None
+        self.places[0].ask(f"vm stop {self.guest.name}")
+
+    # --- a migration
+
+    def _said(self, host, text: str, seen: int, timeout: float) -> None:
+        """The guest says it, behind that place of the host's console."""
+        vm = self.guest.name
+
+        def look():
+            news = host.console.screen.done[seen:]
+            wrong = failures_in(news, vm)
+            if wrong:
+                raise GuestFailed(wrong[0])
+            return any(line.startswith(f"{vm}| {text}")
+                       for line in news.splitlines()) or None
+
+        host.console.wait_for(look, f"{vm}| {text}", timeout)
+
+    def _goes_on(self, point: Point, host, seen: int) -> None:
+        if point["guest"] == "walker":
+            self._said(host, "walker: work" if window_of(point) else
+                       "walker: generation", seen, 120)
+        elif not host.runs(self.guest.name):
+            raise GuestFailed(f"{self.guest.name} does not run on {host.name}")
+
+    def run(self, point: Point, number: int, settle: int = 700,
+            timeout: float = 180) -> dict:
+        """There, or back: a record of all that was measured."""
+        source, target = self.places
+        wire = self.hosts.wire if self.hosts.wire and self.hosts.box else None
+        if wire:
+            wire.set(*cable_words(point, number))
+        client = Client(self.hosts, echo_of(point))
+        seen = len(source.text)
+        client.begin()
+        time.sleep(settle / 1000)
+        self._goes_on(point, source, seen)
+        client.end("before", 0)
+        stats = wire.stats() if wire else None
+        client.begin()
+        record = {"from": source.name, "to": target.name}
+        begun = Hosts.begin(self.guest.name, source, target,
+                            **migrate_words(point))
+        try:
+            move = self.hosts.finish(self.guest.name, source, target, begun,
+                                     timeout)
+        except NotMoved as error:
+            client.end("during", 0.3)
+            whole = source.report(self.guest.name, begun)
+            return record | {"moved": False, "reason": str(error),
+                             "code": error.event.get("code"),
+                             "report": whole["report"]}
+        self.places.reverse()
+        self._goes_on(point, target, begun.told)
+        client.end("during", 0.3)
+        if wire:
+            record["cable"] = {"before": stats, "after": wire.stats()}
+        return record | self._record(point, move, client, source, begun,
+                                     source.text[seen:begun.said])
+
+    def _record(self, point: Point, move: Move, client: Client, source,
+                begun, before: str) -> dict:
+        vm = self.guest.name
+        if len(move.certificates) != 2 or len(set(move.certificates)) != 1:
+            raise GuestFailed(f"certificates differ: {move.certificates}")
+        if self.flow and self.flow.wrong:
+            raise GuestFailed(f"the connection: {self.flow.wrong}")
+        target = self.places[0]
+        work = {"before": work_in(before, vm),
+                "during": work_in(source.text[begun.said:], vm)
+                + work_in(target.text[begun.told:], vm)}
+        if client.windows:
+            work = dict(client.windows, clock="outside")
+        events = source.control.events[begun.source:]
+        return {"moved": True, "seconds": round(move.seconds, 3),
+                "setup_us": setup_time(events), "report": move.report,
+                "parts": move.parts, "arrived": move.arrived,
+                "work": work if work["before"] else None,
+                "echoes": client.record or None}
+
+
+def serve(points: list, folder: Path):
+    """The pair for these points, which all have the same hosts."""
+    return PLATFORMS.get(points[0]["platform"], Pair)(points, folder)
+
+
+# Platforms that are no pair of emulators: name -> the class that serves them.
+PLATFORMS: dict = {}
