@@ -23,6 +23,11 @@ LAB = OUT / "lab"
 FINE, SOME_FAILED, WRONG, INTERRUPTED = 0, 1, 2, 130
 
 
+def near(path: Path) -> str:
+    """As one would type it here."""
+    return os.path.relpath(path) if path.is_relative_to(ROOT) else str(path)
+
+
 def emulators_of(points: list) -> set:
     return {"bochs" if in_bochs(end) else "qemu" for point in points
             for end in ends_of(point["platform"])}
@@ -67,7 +72,7 @@ def run(args: argparse.Namespace) -> int:
                 ("warmup", "settle", "timeout", "giving-up")}
     command = [sys.executable, "-P", "-m", "experiment", "worker"]
     print(f"{experiment.title}: {len(points)} points, "
-          f"{kept.plan['repetitions']} migrations each, in {folder}")
+          f"{kept.plan['repetitions']} migrations each, in {near(folder)}")
     status = FINE
     try:
         Runner(kept, settings, experiment.varied(), command).run(args.jobs)
@@ -83,7 +88,7 @@ def report_on(folder: Path) -> int:
     results = store.load(folder)
     made = report.write(results)
     print(report.text(results))
-    print(f"report: {made}")
+    print(f"report: {near(made)}")
     for point in results.short():
         if point.id in results.failed:
             return SOME_FAILED

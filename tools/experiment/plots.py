@@ -96,7 +96,9 @@ def words_in(results: list, name: str) -> bool:
 
 
 def axis(measure: measures.Measure, log: bool = False) -> Axis:
-    return Axis(measure.name, measure.unit, log=log)
+    """From 0, so that heights can be compared."""
+    return Axis(measure.name, measure.unit, log=log,
+                least=None if log else 0)
 
 
 def draw_lines(plot: Plot, measure, series: dict) -> Chart:

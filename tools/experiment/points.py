@@ -136,8 +136,12 @@ class Point:
     @property
     def id(self) -> str:
         """The same for the same parameters, always: results are matched by
-        it. Defaults count as if they were given."""
-        text = json.dumps(self.parameters, sort_keys=True)
+        it. A default counts as if it was given, and so does the default of a
+        key that an older result has not heard of."""
+        text = json.dumps({name: value for name, value in
+                           self.parameters.items()
+                           if value is not None
+                           and value != KEYS[name].default}, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:12]
 
     def __getitem__(self, name: str):

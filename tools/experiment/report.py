@@ -71,11 +71,16 @@ def main_measures(results: Results) -> list:
     return [name for name, values in known.items() if any(values)]
 
 
+def with_unit(name: str) -> str:
+    unit = measures.named(name).unit
+    return name if unit == name else f"{name}, {unit}"
+
+
 def medians(results: Results) -> tuple:
     """A row for each point: how many runs, and the medians."""
     names = main_measures(results)
     head = [*heading(results), "runs",
-            *(f"{name}, {measures.named(name).unit}" for name in names)]
+            *map(with_unit, names)]
     rows = []
     for point, runs in results.pairs():
         cells = []

@@ -10,7 +10,6 @@ import subprocess
 import sys
 import time
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import IO, Optional
 
 from . import measures
@@ -160,7 +159,7 @@ class Runner:
     def _failed(self, job: Job, point, reason: str) -> None:
         self.progress.todo -= job.unfinished.pop(point.id, 0)
         self.store.add_failure(point, reason)
-        logs = Path(self.store.folder / "failed" / point.id)
+        logs = os.path.relpath(self.store.folder / "failed" / point.id)
         self.progress.note(f"FAILED {point.label(self.varied)}: "
                            f"{reason.splitlines()[0]} (logs: {logs})")
 

@@ -50,8 +50,8 @@ def all_of_them(linux: bool, emulators: set) -> dict:
     found = {"date": time.strftime("%Y-%m-%d %H:%M:%S %z"),
              "build": build_hash(linux),
              "commit": first_line("git", "rev-parse", "HEAD"),
-             "changed since": str(bool(first_line(
-                 "git", "status", "--porcelain", "-uno"))),
+             "changed since": "yes" if first_line(
+                 "git", "status", "--porcelain", "-uno") else "no",
              "host": f"{processor()}, {os.cpu_count()} cores",
              "system": f"{platform.system()} {platform.release()}",
              "python": platform.python_version()}
