@@ -161,6 +161,9 @@ TABLE = [
              sweeps=False),
         _key("timeout", Whole(1, 7200), 180, "for one migration", "s",
              sweeps=False),
+        _key("giving-up", OneOf(("fails", "counts")), "fails", "a migration "
+             "that its policy gives up is a failure, or a result",
+             sweeps=False),
         _key("seed", Whole(0, 1 << 31), 1, "of the guest's pages and of the "
              "cable's chances"),
     ),
@@ -212,9 +215,6 @@ TABLE = [
              "of the frames"),
         _key("buffers", Whole(0, 256), 0, "frames that wait to be sent; 0: 4 "
              "MiB of them"),
-        _key("giving-up", OneOf(("fails", "counts")), "fails", "a migration "
-             "that its policy gives up is a failure, or a result",
-             sweeps=False),
     ),
     *_keys(
         "link",
