@@ -96,7 +96,7 @@ def report_on(folder: Path) -> int:
 
 
 def compare_two(args: argparse.Namespace) -> int:
-    pair = []
+    pair: list = []
     for name in (args.a, args.b):
         folder = store.find(name, LAB)
         if not folder:

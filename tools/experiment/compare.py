@@ -98,8 +98,8 @@ class Comparison:
             b = measures.values(second, measure.name)
             if not a or not b or not any(a + b):
                 continue
-            rows.append(Row(label, measure.name, stats.summary(a),
-                            stats.summary(b), *stats.verdict(a, b)))
+            rows.append(Row(label, measure.name, stats.of_some(a),
+                            stats.of_some(b), *stats.verdict(a, b)))
         return rows
 
     # --- in words

@@ -4,7 +4,7 @@ compares them.
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Optional, Union
 
 Value = Union[str, int, float]
@@ -134,7 +134,7 @@ NOBODY_KNOWS = 1 << 40
 
 
 def _keys(section: str, *rows: Key) -> list:
-    return [Key(**{**row.__dict__, "section": section}) for row in rows]
+    return [replace(row, section=section) for row in rows]
 
 
 def _key(name: str, kind: Kind, default: Optional[Value], about: str,

@@ -3,6 +3,7 @@
 docs/lab.md defines each of them; a unit test compares the names.
 """
 
+import functools
 import statistics
 from dataclasses import dataclass
 from typing import Callable, Optional
@@ -145,7 +146,7 @@ TABLE = [
     Measure("pages", "pages", "sent, each as often as it was",
             _report("pages"), True),
     *(Measure(f"pages.{kind}", "pages", f"sent as {kind}",
-              lambda run, kind=kind: pages_of(run, kind))
+              functools.partial(pages_of, kind=kind))
       for kind in ("zero", *CODECS)),
     Measure("pages-resent", "pages", "sent again since a frame was lost",
             lambda run: sum(r["resent"] for r in run["report"]["rounds"])),

@@ -11,7 +11,7 @@ can be put there.
 
 import time
 from pathlib import Path
-from typing import Optional
+from typing import Any, Optional
 
 from rig.hosts import End, Hosts, Move, NotMoved
 from rig.traffic import Echoes, Flow
@@ -224,7 +224,7 @@ class Pair:
             timeout: float = 180) -> dict:
         """There, or back: a record of all that was measured."""
         source, target = self.places
-        wire = self.hosts.wire if self.hosts.wire and self.hosts.box else None
+        wire: Any = self.hosts.wire if self.hosts.box else None
         if wire:
             wire.set(*cable_words(point, number))
         client = Client(self.hosts, echo_of(point))
@@ -263,9 +263,9 @@ class Pair:
         if self.flow and self.flow.wrong:
             raise GuestFailed(f"the connection: {self.flow.wrong}")
         target = self.places[0]
-        work = {"before": work_in(before, vm),
-                "during": work_in(source.text[begun.said:], vm)
-                + work_in(target.text[begun.told:], vm)}
+        work: dict = {"before": work_in(before, vm),
+                      "during": work_in(source.text[begun.said:], vm)
+                      + work_in(target.text[begun.told:], vm)}
         if client.windows:
             work = dict(client.windows, clock="outside")
         events = source.control.events[begun.source:]

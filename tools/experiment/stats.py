@@ -38,8 +38,10 @@ def percentile(values: list, percent: int) -> float:
 
 
 def summary(values: list) -> Optional[Summary]:
-    if not values:
-        return None
+    return of_some(values) if values else None
+
+
+def of_some(values: list) -> Summary:
     return Summary(len(values), min(values), statistics.median(values),
                    percentile(values, 99), max(values))
 
@@ -49,8 +51,8 @@ def summary(values: list) -> Optional[Summary]:
 def doubled_ranks(values: list) -> list:
     """Twice each value's rank from 1; equal ones share the middle of theirs."""
     ranked = sorted(values)
-    first = {}
-    last = {}
+    first: dict = {}
+    last: dict = {}
     for place, value in enumerate(ranked, 1):
         first.setdefault(value, place)
         last[value] = place

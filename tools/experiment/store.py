@@ -138,7 +138,8 @@ class Store(Results):
         self.lock.close()
 
     def add_run(self, point: Point, record: dict) -> dict:
-        record = {"point": point.id, "parameters": point.parameters, **record}
+        ours = {"point": point.id, "parameters": point.parameters}
+        record = {**ours, **record, **ours}
         append(self.folder / "runs.jsonl", json.dumps(record) + "\n")
         self.runs.append(record)
         return record
