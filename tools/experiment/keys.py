@@ -192,7 +192,8 @@ TABLE = [
         _key("content", OneOf(("random", "few")), "random", "of the walker's "
              "pages: random words, or a few words and zeroes"),
         _key("echo", Whole(0, 2000, ("auto",)), "auto", "datagrams each second "
-             "of a client outside; auto: 1000 for linux in QEMU, else 0",
+             "of a client outside; auto: what the guest bears, up to 1000, "
+             "for linux in QEMU, else 0",
              "1/s"),
     ),
     *_keys(

@@ -14,13 +14,13 @@ from pathlib import Path
 from typing import Any, Optional
 
 from rig.hosts import End, Hosts, Move, NotMoved
-from rig.traffic import Echoes, Flow
+from rig.traffic import Flow
 
+from .client import Client, bearable
 from .guests import (ADDRESS, Guest, failures_in, guest_of, window_of, work_in)
 from .keys import CABLE
 from .points import Point, ends_of
 
-ECHO_WINDOW = 0.05  # seconds
 NIC_USUAL = 256
 
 
@@ -32,12 +32,6 @@ def frame_of(point: Point) -> int:
     if point["frame"] == "auto":
         return 1514 if point.bochs else 65014
     return point["frame"]
-
-
-def echo_of(point: Point) -> int:
-    if point["echo"] == "auto":
-        return 1000 if point["guest"] == "linux" and not point.bochs else 0
-    return point["echo"]
 
 
 def migrate_words(point: Point) -> dict:
@@ -95,44 +89,6 @@ def setup_time(events: list) -> Optional[int]:
     return max(0, (first["time_ns"] - began) // 1000 - first.get("us", 0))
 
 
-def echo_windows(echoes: Echoes) -> list:
-    """Echoes that came in each stretch of time, as windows of work."""
-    times = sorted(echoes.times.values())
-    if not times:
-        return []
-    counts = [0] * (int((times[-1] - times[0]) / ECHO_WINDOW) + 1)
-    for when in times:
-        counts[int((when - times[0]) / ECHO_WINDOW)] += 1
-    return [[int(ECHO_WINDOW * 1e6), n] for n in counts[:-1]]
-
-
-class Client:
-    """Who looks at the guest from outside while it is moved."""
-
-    def __init__(self, hosts: Hosts, hz: int):
-        self.hosts, self.hz = hosts, hz
-        self.now: Optional[Echoes] = None
-        self.record: dict = {}
-        self.windows: dict = {}
-
-    def begin(self) -> None:
-        if self.hz:
-            with self.hosts.background.lock:
-                self.now = Echoes(self.hosts.outside, ADDRESS, hz=self.hz)
-                self.now.begin()
-
-    def end(self, when: str, wait: float) -> None:
-        if not self.now:
-            return
-        time.sleep(wait)
-        with self.hosts.background.lock:
-            self.now.end()
-        time.sleep(0.3)
-        self.record[when] = self.now.summary()
-        self.windows[when] = echo_windows(self.now)
-        self.now = None
-
-
 class Pair:
     def __init__(self, points: list, folder: Path):
         self.points, self.folder = points, folder
@@ -147,6 +103,7 @@ class Pair:
         self.guest: Guest
         self.places: list = []
         self.flow: Optional[Flow] = None
+        self.hz = 0  # of the client outside
 
     def _guests(self) -> dict:
         """By what they are; points that have the same share one."""
@@ -178,6 +135,7 @@ class Pair:
         self._said(self.hosts.a, self.guest.warm, seen, 900)
         if point["workload"] == "server":
             self._begin_flow()
+        self.hz = bearable(self.hosts, point)
 
     def _begin_flow(self) -> None:
         with self.hosts.background.lock:
@@ -190,12 +148,15 @@ class Pair:
             time.sleep(0.05)
 
     def end(self) -> None:
-        """The guest is gone, wherever it is."""
+        """The guest is gone from where it runs, and where it ran."""
         if self.flow:
             with self.hosts.background.lock:
                 self.flow.close()
             self.flow = None
-        self.places[0].ask(f"vm stop {self.guest.name}")
+        for host in self.places:
+            row = host.vm(self.guest.name)
+            if row and row["state"] != "off":
+                host.ask(f"vm stop {self.guest.name}")
 
     # --- a migration
 
@@ -227,7 +188,7 @@ class Pair:
         wire: Any = self.hosts.wire if self.hosts.box else None
         if wire:
             wire.set(*cable_words(point, number))
-        client = Client(self.hosts, echo_of(point))
+        client = Client(self.hosts, self.hz)
         seen = len(source.text)
         client.begin()
         time.sleep(settle / 1000)
