@@ -146,9 +146,11 @@ def test_words_for_guest_cable_and_command() -> None:
     assert "rate=100" in guest.section and f"window={window_of(point)}" in \
         guest.section
     assert migrate_words(point)["codecs"] == "word,lz4"
-    words = cable_words(point, 3)
+    words = cable_words(point, 3, newer=False)
     assert {"rate=25000000", "loss=0.01", "seed=1003"} <= set(words)
     assert not [word for word in words if word.startswith("jitter")]
+    # A point without jitter, next to one that has it, has to say so.
+    assert "jitter_us=0" in cable_words(point, 3, newer=True)
     rings = made("[link]\nrx-ring = 64\nrx-buffers = 32\n").points()[0]
     assert nic_lines(rings) == "rx-ring = 64\nrx-buffers = 32\n"
 

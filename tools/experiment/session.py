@@ -42,15 +42,17 @@ def migrate_words(point: Point) -> dict:
             "cache": point["cache"], "limit": point["limit"]}
 
 
-def cable_words(point: Point, run: int) -> list:
-    """Settings of the cable; each run has chances of its own."""
+NEWER = {"jitter": "jitter_us", "reorder": "reorder", "corruption": "corrupt"}
+
+
+def cable_words(point: Point, run: int, newer: bool) -> list:
+    """Settings of the cable; each run has chances of its own. `newer`: the file
+    uses words that an older box does not know."""
     words = [f"rate={point['bandwidth']}", f"delay_us={point['latency']}",
              f"loss={point['loss']}",
              f"seed={point['seed'] * 1000 + run}"]
-    # An older box knows no such words.
-    words += [f"{word}={point[key]}" for key, word in
-              (("jitter", "jitter_us"), ("reorder", "reorder"),
-               ("corruption", "corrupt")) if point[key]]
+    if newer:
+        words += [f"{word}={point[key]}" for key, word in NEWER.items()]
     return words
 
 
@@ -100,6 +102,7 @@ class Pair:
             (end_of(points[0], first, guests),
              end_of(points[0], second, guests)), folder,
             box=any(point[key] for point in points for key in CABLE))
+        self.newer = any(point[key] for point in points for key in NEWER)
         self.guest: Guest
         self.places: list = []
         self.flow: Optional[Flow] = None
@@ -187,7 +190,7 @@ class Pair:
         source, target = self.places
         wire: Any = self.hosts.wire if self.hosts.box else None
         if wire:
-            wire.set(*cable_words(point, number))
+            wire.set(*cable_words(point, number, self.newer))
         client = Client(self.hosts, self.hz)
         seen = len(source.text)
         client.begin()
