@@ -11,7 +11,7 @@ from experiment.guests import guest_of, window_of
 from experiment.keys import KEYS, TABLE
 from experiment.measures import TABLE as MEASURES
 from experiment.points import Point, groups, pages_of, shown
-from experiment.session import cable_words, migrate_words, nic_lines
+from experiment.settings import cable_words, migrate_words, nic_lines
 
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLES = sorted((ROOT / "docs/experiments").glob("*.exp"))
@@ -86,7 +86,8 @@ def test_a_good_file() -> None:
      "do not fit into 16 MiB"),
     ("[guest]\nvcpus = 2", 2, "vcpus", "the walker has one"),
     ("[migration]\ndirty = pml", 2, "dirty", "pml needs platform vmx"),
-    ("[link]\nloss = 0.1\n[hosts]\nplatform = vmx", 2, "loss", "Bochs"),
+    ("[link]\nloss = 0.1\n[hosts]\nplatform = vmx", 2, "loss",
+     "the hosts of vmx have no cable that can be made worse"),
     ("[link]\nframe = 9014\n[hosts]\nplatform = svm, vmx-to-svm", 2, "frame",
      "Bochs's card passes 1514"),
     ("[experiment]\nplot = speed", 2, "plot", "no measure 'speed'; allowed"),

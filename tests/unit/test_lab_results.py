@@ -42,8 +42,8 @@ for point, parameters in zip(sorted(task["numbers"], key=list(
         record = json.loads(RECORD)
         record["report"]["total"] = rate * 100 + number
         tell(point=point, run=dict(record, run=number))
-'''.replace("RECORD", repr((RECORDED / "runs.jsonl").read_text()
-                            .splitlines()[0]))
+'''
+ONE_RUN = (RECORDED / "runs.jsonl").read_text().splitlines()[0]
 
 
 def experiment(rates: str, repetitions: int = 3):
@@ -70,7 +70,7 @@ def plan(rates: str, build: str = "one", quick: bool = False,
 @pytest.fixture
 def worker(tmp_path) -> list:
     program = tmp_path / "worker.py"
-    program.write_text(WORKER)
+    program.write_text(WORKER.replace("RECORD", repr(ONE_RUN)))
     return [sys.executable, str(program)]
 
 
@@ -211,6 +211,15 @@ def test_csv_has_a_row_for_each_run(recorded) -> None:
                  if name.startswith("blackout.")]
         assert sum(parts) == pytest.approx(
             float(row["blackout (ms)"]), rel=0.05)
+
+
+def test_repetition_is_said(recorded) -> None:
+    assert report.repeats(recorded) is None
+    for run in recorded.runs:
+        run["hash"] = run["point"]
+    assert "2 of 2 points repeat" in report.text(recorded)
+    recorded.runs[0]["hash"] = "other"
+    assert "1 of 2 points repeat" in report.text(recorded)
 
 
 def test_what_is_missing_is_said(recorded) -> None:

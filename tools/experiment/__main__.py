@@ -13,10 +13,11 @@ import sys
 from pathlib import Path
 
 from rig.machine import OUT, ROOT
+from rig.platforms import PLATFORMS
 
 from . import compare, description, report, store, versions, worker
 from .keys import SECTIONS, TABLE
-from .points import ends_of, in_bochs
+from .points import ends_of
 from .running import Runner, usual_jobs
 
 LAB = OUT / "lab"
@@ -29,8 +30,9 @@ def near(path: Path) -> str:
 
 
 def emulators_of(points: list) -> set:
-    return {"bochs" if in_bochs(end) else "qemu" for point in points
+    ends = {end.removeprefix("one-") for point in points
             for end in ends_of(point["platform"])}
+    return {PLATFORMS[end].emulator for end in ends}
 
 
 def uses_linux(points: list) -> bool:

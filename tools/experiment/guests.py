@@ -51,6 +51,10 @@ def linux_words(point: Point, name: str) -> str:
     return " ".join(words)
 
 
+class GuestFailed(Exception):
+    """The guest has found that something was lost."""
+
+
 @dataclass(frozen=True)
 class Guest:
     name: str

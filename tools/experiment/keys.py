@@ -3,6 +3,7 @@ is when it is not given. docs/lab.md has the same table in words; a unit test
 compares them.
 """
 
+import importlib.util
 import re
 from dataclasses import dataclass, replace
 from typing import Optional, Union
@@ -128,8 +129,11 @@ class Key:
 
 WALKER = ("idle", "walk", "hot-cold", "bursts", "chase")
 LINUX = ("idle", "server", "dirty", "build")
+# One machine that is source and target, and repeats to the byte.
+EXACT = ("one-svm", "one-vmx") \
+    if importlib.util.find_spec("rig.onemachine") else ()
 PLATFORMS = ("svm", "svm-max", "vmx", "vmx-haswell", "vmx-ivybridge",
-             "svm-ryzen", "vmx-to-svm", "svm-to-vmx")
+             "svm-ryzen", "vmx-to-svm", "svm-to-vmx", *EXACT)
 NOBODY_KNOWS = 1 << 40
 
 

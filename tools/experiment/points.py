@@ -19,7 +19,8 @@ class Contradiction(NamedTuple):
 
 
 def in_bochs(platform: str) -> bool:
-    """Whether one of the hosts is Bochs's: one card, slow, exact."""
+    """Whether one of the hosts is Bochs's, or like them: one card, no cable of
+    its own, and usually slow."""
     return platform not in ("svm", "svm-max")
 
 
@@ -91,7 +92,7 @@ def _memory(p: dict) -> Optional[Contradiction]:
 
 def _platform(p: dict) -> Optional[Contradiction]:
     ends = ends_of(p["platform"])
-    if p["dirty"] == "pml" and set(ends) != {"vmx"}:
+    if p["dirty"] == "pml" and set(ends) not in ({"vmx"}, {"one-vmx"}):
         return Contradiction("dirty", "pml needs platform vmx",
                              ("platform",))
     if p["dirty"] == "dbit" and "vmx-ivybridge" in ends:
@@ -102,8 +103,8 @@ def _platform(p: dict) -> Optional[Contradiction]:
     for name in CABLE:
         if p[name]:
             return Contradiction(
-                name, f"Bochs's hosts ({p['platform']}) have no cable that can "
-                "be made worse; `limit` is the source's own", ("platform",))
+                name, f"the hosts of {p['platform']} have no cable that can be "
+                "made worse; `limit` is the source's own", ("platform",))
     if p["frame"] not in ("auto", 1514):
         return Contradiction("frame", "Bochs's card passes 1514 bytes",
                              ("platform",))

@@ -120,6 +120,7 @@ def text(results: Results) -> str:
     if results.quick:
         lines.append(SHOUT)
     lines.append(columns(*medians(results)))
+    lines += [line for line in [repeats(results)] if line]
     lines += troubles(results)
     return "\n".join(lines)
 
@@ -138,6 +139,19 @@ def troubles(results: Results) -> list:
             found.append(f"not yet measured: {label}: {left} of "
                          f"{results.plan['repetitions']} runs")
     return found
+
+
+def repeats(results: Results) -> Optional[str]:
+    """Whether all runs of a point gave the same bytes; None: it is no platform
+    on which they should."""
+    told = [{run["hash"] for run in runs if "hash" in run}
+            for _, runs in results.pairs()]
+    exact = [hashes for hashes in told if hashes]
+    if not exact:
+        return None
+    same = sum(len(hashes) == 1 for hashes in exact)
+    return f"{same} of {len(exact)} points repeat to the byte: all their runs " \
+        "have the same events at the same virtual times"
 
 
 # --- the page
@@ -176,6 +190,7 @@ def write(results: Results) -> Path:
                  f"{len(results.points)} points measured, "
                  f"{len(results.runs)} migrations")
     page.text(results.plan["about"])
+    page.text(repeats(results) or "")
     if trouble:
         page.items(trouble)
     if results.runs:

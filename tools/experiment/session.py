@@ -9,86 +9,20 @@ PLATFORMS says who serves which platform; whoever else offers the same four call
 can be put there.
 """
 
+import importlib
 import time
 from pathlib import Path
 from typing import Any, Optional
 
-from rig.hosts import End, Hosts, Move, NotMoved
+from rig.hosts import Hosts, Move, NotMoved
 from rig.traffic import Flow
 
 from .client import Client, bearable
-from .guests import (ADDRESS, Guest, failures_in, guest_of, window_of, work_in)
-from .keys import CABLE
+from .guests import (ADDRESS, Guest, GuestFailed, failures_in, guest_of,
+                     window_of, work_in)
+from .keys import CABLE, EXACT
 from .points import Point, ends_of
-
-NIC_USUAL = 256
-
-
-class GuestFailed(Exception):
-    """The guest has found that something was lost."""
-
-
-def frame_of(point: Point) -> int:
-    if point["frame"] == "auto":
-        return 1514 if point.bochs else 65014
-    return point["frame"]
-
-
-def migrate_words(point: Point) -> dict:
-    """The words behind `migrate VM to HOST`."""
-    return {"policy": point["policy"], "downtime": point["downtime"],
-            "rounds": point["rounds"], "dirty": point["dirty"],
-            "codecs": point["codecs"].replace("+", ","),
-            "cache": point["cache"], "limit": point["limit"]}
-
-
-NEWER = {"jitter": "jitter_us", "reorder": "reorder", "corruption": "corrupt"}
-
-
-def cable_words(point: Point, run: int, newer: bool) -> list:
-    """Settings of the cable; each run has chances of its own. `newer`: the file
-    uses words that an older box does not know."""
-    words = [f"rate={point['bandwidth']}", f"delay_us={point['latency']}",
-             f"loss={point['loss']}",
-             f"seed={point['seed'] * 1000 + run}"]
-    if newer:
-        words += [f"{word}={point[key]}" for key, word in NEWER.items()]
-    return words
-
-
-def nic_lines(point: Point) -> str:
-    lines = [f"{name} = {point[name]}" for name in ("rx-ring", "tx-ring")
-             if point[name] != NIC_USUAL]
-    if point["rx-buffers"]:
-        lines.append(f"rx-buffers = {point['rx-buffers']}")
-    return "".join(f"{line}\n" for line in lines)
-
-
-def end_of(point: Point, platform: str, guests: list) -> End:
-    """A host that has all of them in its configuration."""
-    memory = point["host-memory"]
-    if memory == "auto":
-        memory = 384 + max(guest.memory for guest in guests)
-    buffers = f"buffers = {point['buffers']}\n" if point["buffers"] else ""
-    return End(platform, cpus=point["cpus"], memory=memory,
-               config="".join(guest.section for guest in guests),
-               migrate=f"security = {point['security']}\n{buffers}",
-               frame_max=frame_of(point), nic=nic_lines(point),
-               nic_options=f"rx_queue_size={point['rx-ring']}"
-               if point["rx-ring"] > NIC_USUAL else "")
-
-
-def setup_time(events: list) -> Optional[int]:
-    """Microseconds from the command to the begin of the first round."""
-    changes = {event["change"]: event for event in reversed(events)
-               if event["event"] == "migration"}
-    if "started" not in changes:
-        return None
-    began = changes["started"]["time_ns"]
-    first = changes.get("round") or changes.get("stopped")
-    if not first:
-        return None
-    return max(0, (first["time_ns"] - began) // 1000 - first.get("us", 0))
+from .settings import (NEWER, cable_words, end_of, migrate_words, setup_time)
 
 
 class Pair:
@@ -241,9 +175,11 @@ class Pair:
 
 
 def serve(points: list, folder: Path):
-    """The pair for these points, which all have the same hosts."""
-    return PLATFORMS.get(points[0]["platform"], Pair)(points, folder)
+    """Who serves these points, which all have the same hosts."""
+    module, name = PLATFORMS.get(points[0]["platform"], ("session", "Pair"))
+    made = getattr(importlib.import_module(f".{module}", __package__), name)
+    return made(points, folder)
 
 
-# Platforms that are no pair of emulators: name -> the class that serves them.
-PLATFORMS: dict = {}
+# Platforms that are no pair of emulators: module and class that serve them.
+PLATFORMS = {platform: ("exact", "Exact") for platform in EXACT}

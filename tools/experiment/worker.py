@@ -19,10 +19,11 @@ from pathlib import Path
 from rig.hosts import Refused
 
 from . import session
+from .guests import GuestFailed
 from .points import Point
 
 # What can go wrong with a point; anything else is a mistake of ours.
-TROUBLE = (session.GuestFailed, Refused, TimeoutError, RuntimeError, OSError)
+TROUBLE = (GuestFailed, Refused, TimeoutError, RuntimeError, OSError)
 
 
 class NotAllowed(Exception):
@@ -39,6 +40,7 @@ class Worker:
         self.points = [Point(parameters) for parameters in task["points"]]
         self.folder = Path(task["hosts"])
         self.failed = Path(task["failed"])
+        self.told: list = []
 
     def work(self) -> None:
         left = list(self.points)
@@ -51,16 +53,25 @@ class Worker:
         tell(say="starts two hosts")
         try:
             with session.serve(points, self.folder) as pair:
-                tell(commands=pair.commands())
+                self._commands(pair)
                 self._warm(pair, points[0])
                 for at, point in enumerate(points):
-                    if not self._point(pair, point):
+                    good = self._point(pair, point)
+                    self._commands(pair)
+                    if not good:
                         return points[at + 1:]
         except TROUBLE as error:
             # Without hosts none of them can be measured.
             for point in points:
                 self._fail(point, f"the hosts: {error}")
         return []
+
+    def _commands(self, pair) -> None:
+        """Those that were not told yet."""
+        news = [text for text in pair.commands() if text not in self.told]
+        self.told += news
+        if news:
+            tell(commands=news)
 
     def _warm(self, pair, point: Point) -> None:
         """An emulator translates code when it first runs: not to be measured.
