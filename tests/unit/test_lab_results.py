@@ -5,9 +5,13 @@ small result of real ones."""
 import csv
 import io
 import json
+import os
 import shutil
+import signal
 import subprocess
 import sys
+import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -137,6 +141,56 @@ def test_a_failure_is_forgotten_when_it_is_measured(tmp_path, worker) -> None:
     assert not measured(folder, worker, plan("1")).failed
 
 
+def test_pairs_side_by_side(tmp_path, worker) -> None:
+    """Two sets of hosts, two workers at a time: each waits for the other."""
+    barrier = tmp_path / "barrier"
+    barrier.mkdir()
+    program = tmp_path / "together.py"
+    program.write_text(f"""
+import os, pathlib, time
+pathlib.Path({str(barrier)!r}, str(os.getpid())).touch()
+until = time.monotonic() + 20
+while len(os.listdir({str(barrier)!r})) < 2:
+    assert time.monotonic() < until, "alone"
+    time.sleep(0.05)
+""" + Path(worker[1]).read_text())
+    made = parse(Path("small.exp"), "[guest]\nworkload = walk\nrate = 1\n"
+                 "[link]\nframe = 1514, 9014\n")
+    wanted = dict(plan("1"), varied=["frame"],
+                  points=[point.parameters for point in made.points()])
+    kept = store.Store(tmp_path / "r", wanted)
+    Runner(kept, {}, ["frame"], [sys.executable, str(program)]).run(2)
+    kept.close()
+    assert not store.load(tmp_path / "r").short()
+
+
+def test_interrupted(tmp_path, worker) -> None:
+    """What was told is kept, and no worker is left."""
+    ended = tmp_path / "ended"
+    program = tmp_path / "slow.py"
+    program.write_text(Path(worker[1]).read_text() + f"""
+try:
+    time.sleep(60)
+except KeyboardInterrupt:
+    open({str(ended)!r}, "w").close()
+""")
+    kept = store.Store(tmp_path / "r", plan("1", repetitions=3))
+    runner = Runner(kept, {}, [], [sys.executable, str(program)])
+
+    def interrupt() -> None:
+        until = time.monotonic() + 20
+        while len(kept.runs) < 3 and time.monotonic() < until:
+            time.sleep(0.05)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    threading.Thread(target=interrupt).start()
+    with pytest.raises(KeyboardInterrupt):
+        runner.run(1)
+    kept.close()
+    assert ended.exists() and not runner.jobs
+    assert len(store.load(tmp_path / "r").runs) == 3
+
+
 def test_other_builds_are_not_mixed(tmp_path, worker) -> None:
     folder = tmp_path / "r"
     measured(folder, worker, plan("1"))
@@ -184,7 +238,7 @@ def recorded(tmp_path) -> store.Results:
 def test_report_of_a_recorded_result(recorded) -> None:
     page = report.write(recorded).read_text()
     for text in ("<h1>Two paces</h1>", "2 of 2 points measured, 6 migrations",
-                 "parts of the blackout", "n &lt; 100",
+                 "parts of the blackout", "n&lt;100",
                  recorded.plan["versions"]["qemu"]):
         assert text in page
     assert page.count("<figure><div class=\"wide\"><svg") == 4

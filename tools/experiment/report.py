@@ -100,7 +100,7 @@ def spread(results: Results, name: str) -> tuple:
     for point, runs in results.pairs():
         found = stats.summary(measures.values(runs, name))
         if found:
-            p99 = neat(found.p99) if found.p99_known else "n < 100"
+            p99 = neat(found.p99) if found.p99_known else "n<100"
             rows.append([*place(results, point), found.n, neat(found.least),
                          neat(found.median), p99, neat(found.greatest)])
     return head, rows
