@@ -133,7 +133,7 @@ HEAD = ["point", "measure", "unit", "n", "A", "A: min to max", "B",
 
 def cells(row: Row) -> list:
     return [row.label, row.measure, measures.named(row.measure).unit,
-            f"{row.a.n}, {row.b.n}", neat(row.a.median),
+            f"{row.a.n}+{row.b.n}", neat(row.a.median),
             f"{neat(row.a.least)} to {neat(row.a.greatest)}",
             neat(row.b.median),
             f"{neat(row.b.least)} to {neat(row.b.greatest)}",
@@ -159,9 +159,12 @@ def write(compared: Comparison, path: Path) -> Path:
     page.text(compared.headline() + ".")
     page.section("What was changed")
     page.table(["", "A", "B"], compared.differences())
-    page.section("Measures")
-    page.table(HEAD, [cells(row) for row in compared.main_rows()],
-               "Medians; p of Mann and Whitney's test, exact for small sets")
+    page.text("A and B are medians, p is that of Mann and Whitney's test. Main "
+              "measures, and what else differs for certain.")
+    for label in dict.fromkeys(row.label for row in compared.rows):
+        page.section(label[:1].upper() + label[1:])
+        page.table(HEAD[1:], [cells(row)[1:] for row in compared.main_rows()
+                              if row.label == label])
     page.section("All measures")
     page.table(HEAD, [cells(row) for row in compared.rows])
     if compared.alone:
