@@ -75,6 +75,8 @@ def run(args: argparse.Namespace) -> int:
     command = [sys.executable, "-P", "-m", "experiment", "worker"]
     print(f"{experiment.title}: {len(points)} points, "
           f"{kept.plan['repetitions']} migrations each, in {near(folder)}")
+    if not kept.short():
+        print("nothing is missing there; --fresh measures it anew")
     status = FINE
     try:
         Runner(kept, settings, experiment.varied(), command).run(args.jobs)

@@ -176,7 +176,7 @@ def caption(what: str) -> str:
         return "Pages by what they were sent as: medians."
     measure = measures.named(what)
     return f"{measure.name}: {measure.about}. Medians of each point's runs; " \
-        "where there are bars, from the least to the greatest."
+        "whiskers go from the least to the greatest."
 
 
 def write(results: Results) -> Path:

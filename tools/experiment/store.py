@@ -133,6 +133,7 @@ class Store(Results):
                 raise StoreError(
                     f"{folder} has runs of another {what} ({was}, this is "
                     f"{is_}): `--fresh` forgets them, `--out DIR` keeps both")
+        plan["versions"] = before.plan["versions"]  # of the day it was begun
 
     def close(self) -> None:
         self.lock.close()
