@@ -18,8 +18,14 @@ check-vmx: ## only the tests on Intel machines
 check-long: ## only the tests that take minutes each
 	@CHECK_IN=tests/e2e tools/check '$(K)' --long
 
-demo: ## show Debian running on an AMD and an Intel machine
+demo: ## move a running Debian to another host and back, and report on it
 	@tools/demo
+
+demo-cross: ## the same from an Intel host in Bochs to an AMD host in QEMU
+	@tools/demo cross
+
+demo-boot: ## no move: start Debian on an AMD and on an Intel machine
+	@tools/demo boot
 
 # What a target needs is there before anything is built.
 prepare = @tools/need $(1) && $(MAKE) --no-print-directory -s all guests rig
@@ -82,5 +88,6 @@ help: ## this list
 		while IFS='	' read -r name text; do \
 			printf '  make %-12s %s\n' "$$name" "$$text"; done
 
-.PHONY: check check-unit check-svm check-vmx check-long demo run run-vmx shell debug bench \
+.PHONY: check check-unit check-svm check-vmx check-long demo demo-cross \
+	demo-boot run run-vmx shell debug bench \
 	bench-net bench-migrate bench-linux bench-guest-net soak size lint help

@@ -62,8 +62,8 @@ class Axis:
         return low, high
 
     def _decades(self, values: Sequence[float], room: int) -> "Scale":
-        low = float(self.least or min(values, default=1))
-        high = float(self.most or max(values, default=10))
+        smallest, greatest = min(values, default=1.0), max(values, default=10.0)
+        low, high = self.least or smallest, self.most or greatest
         first, last = math.floor(math.log10(low) + 1e-9), \
             math.ceil(math.log10(high) - 1e-9)
         last = max(last, first + 1)

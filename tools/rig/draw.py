@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 KEY_WIDTH = 78  # of the shades' key at the right
 SPILL = 6  # dots on the edge are whole
+TIPPED = 300  # dots, of which each says what it is
 SPAN_PART = 0.62  # of its row
 BAR_PART = 0.76  # of its category
 ROW_NAMES = 0.3  # of the paper, at most
@@ -303,7 +304,8 @@ class Drawing:
                 parts.append(self._range(series.name, x, *map(frame.up,
                                                               point[2:4])))
             if not series.step and (series.kind != "line" or len(points) < 60):
-                tip = f"{series.name}: {point[0]:g}, {point[1]:g}"
+                tip = f"{series.name}: {point[0]:g}, {point[1]:g}" \
+                    if len(points) < TIPPED else ""
                 parts.append(self._dot(series.name, x, y, tip))
         return "".join(parts)
 

@@ -22,7 +22,7 @@ from .cable import plug
 from .control import Control, Refused
 from .machine import OUT, Console, Machine, Spec
 from .nic import Link, Nic, udp_ports
-from .platforms import PLATFORMS
+from .platforms import choose
 from .switch import Switch
 from .traffic import Background
 from .wire import Wire
@@ -51,7 +51,7 @@ class End:
 
     @property
     def hardware(self):
-        return PLATFORMS[self.platform]
+        return choose(self.platform)[0]
 
 
 class NotMoved(Exception):
@@ -190,7 +190,7 @@ class Hosts:
     wire_settings: tuple = ()
     box: bool = True  # False: nothing between the cards, for measurements
     plain: bool = False  # nothing is to move: no [migrate]
-    pcap: str = ""  # of the cable, QEMU's
+    pcap: str = ""  # of the migrations' card, QEMU's
     hosts: list = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -220,7 +220,8 @@ class Hosts:
         mac = LAN_MACS[number]
         if link.kind == "dgram":
             return [link.a(driver="e1000", mac=mac)]
-        nics = [link.b(mac=mac)]
+        # Where it serves both, the first such card's frames are all there are.
+        nics = [link.b(mac=mac, pcap=self.pcap if self.on_switch else "")]
         if self.wire:
             end = (self.wire.a, self.wire.b)[number]
             nics.insert(0, end(mac=MOVE_MACS[number],

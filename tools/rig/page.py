@@ -44,7 +44,7 @@ figure svg { display: block; width: 100%; height: auto; min-width: 34rem }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums }
 th, td { padding: .25rem .7rem .25rem 0; text-align: left; vertical-align: top;
   border-bottom: 1px solid var(--line); overflow-wrap: normal }
-.n { text-align: right }
+.n { text-align: right; white-space: nowrap }
 dl { display: grid; gap: .5rem 1rem; margin: 1rem 0;
   grid-template-columns: repeat(auto-fill, minmax(9rem, 1fr)) }
 dt { color: var(--faint); font-size: .9rem }

@@ -3,7 +3,7 @@
 from typing import Any, Optional
 from xml.sax.saxutils import escape, quoteattr
 
-COLOURS = ("#0077bb", "#d55e00", "#009e73", "#aa5599", "#b8860b", "#7777dd",
+COLOURS = ("#1485cc", "#d55e00", "#009e73", "#aa5599", "#b8860b", "#7777dd",
            "#4d9aa8", "#888888")
 DASHES = ("", "7 3", "2 3", "9 3 2 3")
 INK, PAPER, GRID = "#1b1f24", "#ffffff", "#8080804d"

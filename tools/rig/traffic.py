@@ -57,15 +57,18 @@ class Background:
 
 
 class Echoes:
-    """Numbered datagrams to a guest that sends each back."""
+    """Numbered datagrams to a guest that sends each back; with a `limit`, not
+    more than so many under way, so that a slow one is not drowned."""
 
-    def __init__(self, outside: Outside, ip: str, hz: int = 1000,
-                 port: int = ECHO_PORT, size: int = 64):
+    def __init__(self, outside: Outside, ip: str, hz: float = 1000,
+                 port: int = ECHO_PORT, size: int = 64,
+                 limit: Optional[int] = None):
         self.outside, self.ip, self.port = outside, ip, port
-        self.every = 1 / hz
+        self.every, self.limit = 1 / hz, limit
         self.filler = bytes(size - NUMBER)
         self.local = 20000 + outside.endpoint.random.randrange(10000)
         self.sent = 0
+        self.departed: list = []  # by number: when it was sent
         self.times: dict = {}  # number -> when its echo came
         self.repeated = self.reordered = 0
         self.newest = -1
@@ -85,9 +88,13 @@ class Echoes:
         if now - self.next > 0.05:
             self.next = now  # we were held up, not the guest: no burst
         while self.next <= now:
+            if self.limit and self.lost >= self.limit:
+                self.next = now
+                return
             self.outside.endpoint.send_udp(
                 self.ip, self.local, self.port,
                 self.sent.to_bytes(NUMBER, "big") + self.filler)
+            self.departed.append(time.monotonic())
             self.sent += 1
             self.next += self.every
 
@@ -105,6 +112,12 @@ class Echoes:
     @property
     def lost(self) -> int:
         return self.sent - len(self.times)
+
+    def trips(self, start: int = 0) -> list:
+        """(when it was sent, seconds there and back or None), by number."""
+        start, times = max(start, 0), self.times
+        return [(begun, times[n] - begun if n in times else None)
+                for n, begun in enumerate(self.departed[start:], start)]
 
     def gaps(self) -> list:
         """Seconds between two echoes, as they came."""
@@ -132,12 +145,13 @@ def stream_bytes(start: int, size: int) -> bytes:
 
 class Flow:
     """A connection to a guest that sends everything back; both ends look at
-    every byte."""
+    every byte. With a `pace`, not more than so many bytes a second."""
 
     def __init__(self, outside: Outside, ip: str, port: int = COUNT_PORT,
-                 window: int = PIECE):
+                 window: int = PIECE, pace: Optional[float] = None):
         self.outside = outside
-        self.window = window
+        self.window, self.pace = window, pace
+        self.begun = 0.0
         self.sent = self.received = 0
         self.wrong: Optional[str] = None
         self.last = 0.0
@@ -150,7 +164,7 @@ class Flow:
 
     def begin(self) -> None:
         self.running = True
-        self.last = time.monotonic()
+        self.begun = self.last = time.monotonic()
         self.outside.pumps.append(self._pump)
 
     def end(self) -> None:
@@ -169,6 +183,9 @@ class Flow:
         if connection.ended:
             self.wrong = self.wrong or connection.error or "closed"
         room = self.window - len(self.due)
+        if self.pace:
+            due = (time.monotonic() - self.begun) * self.pace - self.sent
+            room = min(room, int(due))
         if self.running and connection.open and room >= 4096:
             piece = self.ahead[:room]
             connection.write(piece)
