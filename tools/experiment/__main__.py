@@ -105,7 +105,7 @@ def compare_two(args: argparse.Namespace) -> int:
         folder = store.find(name, LAB)
         if not folder:
             raise store.StoreError(f"{name} is no directory of results, and "
-                                   f"{LAB} has none of that name")
+                                   f"{near(LAB)} has none of that name")
         pair.append(store.load(folder))
     compared = compare.Comparison(*pair)
     print(compare.text(compared))
@@ -131,7 +131,8 @@ def arguments() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="lab", description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter)
-    commands = parser.add_subparsers(dest="command", required=True)
+    commands = parser.add_subparsers(
+        dest="command", metavar="COMMAND", required=True)
     one = commands.add_parser("run", help="measure")
     one.add_argument("file", type=Path, metavar="FILE")
     one.add_argument("--quick", action="store_true",
