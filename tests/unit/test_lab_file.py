@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from experiment.description import FileError, parse, read
-from experiment.guests import guest_of, window_of
+from experiment.guests import (failures_in, guest_of, window_of,
+                                work_in)
 from experiment.keys import KEYS, TABLE
 from experiment.measures import TABLE as MEASURES
 from experiment.points import Point, groups, pages_of, shown
@@ -168,6 +169,14 @@ def test_workloads_reach_the_guest(text: str, words: str) -> None:
     line = section.splitlines()[-1]
     assert line.startswith("cmdline = ")
     assert set(words.split()) <= set(line.split())
+
+
+def test_what_a_guest_says() -> None:
+    """A shell's prompt may stand before it."""
+    text = "g| walker: work 100:2 200:3\nh| walker: work 9:9\n" \
+        "g| guest:/# FAIL linux.build: bad\ng| ok\nh| FAIL other\n"
+    assert work_in(text, "g") == [[100, 2], [200, 3]]
+    assert failures_in(text, "g") == ["g| guest:/# FAIL linux.build: bad"]
 
 
 def test_a_window_holds_enough_steps() -> None:

@@ -95,4 +95,4 @@ def work_in(text: str, vm: str) -> list:
 def failures_in(text: str, vm: str) -> list:
     """What the guest itself has found to be wrong."""
     return [line for line in text.splitlines()
-            if line.startswith(f"{vm}| FAIL")]
+            if line.startswith(f"{vm}| ") and "FAIL " in line]

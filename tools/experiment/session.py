@@ -106,7 +106,8 @@ class Pair:
             wrong = failures_in(news, vm)
             if wrong:
                 raise GuestFailed(wrong[0])
-            return any(line.startswith(f"{vm}| {text}")
+            # A shell's prompt may stand before it.
+            return any(line.startswith(f"{vm}| ") and text in line
                        for line in news.splitlines()) or None
 
         host.console.wait_for(look, f"{vm}| {text}", timeout)
