@@ -7,8 +7,7 @@ from pathlib import Path
 import pytest
 
 from experiment.description import FileError, parse, read
-from experiment.guests import (failures_in, guest_of, window_of,
-                                work_in)
+from experiment.guests import failures_in, guest_of, window_of, work_in
 from experiment.keys import KEYS, TABLE
 from experiment.measures import TABLE as MEASURES
 from experiment.points import Point, groups, pages_of, shown
