@@ -24,6 +24,8 @@ from .keys import CABLE, EXACT
 from .points import Point, ends_of
 from .settings import (NEWER, cable_words, end_of, migrate_words, setup_time)
 
+WINDOWS_BEFORE = 5  # of work, before a migration
+
 
 class Pair:
     def __init__(self, points: list, folder: Path):
@@ -119,6 +121,14 @@ class Pair:
         elif not host.runs(self.guest.name):
             raise GuestFailed(f"{self.guest.name} does not run on {host.name}")
 
+    def _has_pace(self, point: Point, host, seen: int) -> None:
+        """Its usual pace is known."""
+        self._goes_on(point, host, seen)
+        if window_of(point):
+            host.console.wait_for(
+                lambda: len(work_in(host.text[seen:], self.guest.name))
+                >= WINDOWS_BEFORE or None, "some windows of work", 120)
+
     def run(self, point: Point, number: int, settle: int = 700,
             timeout: float = 180) -> dict:
         """There, or back: a record of all that was measured."""
@@ -130,7 +140,7 @@ class Pair:
         seen = len(source.text)
         client.begin()
         time.sleep(settle / 1000)
-        self._goes_on(point, source, seen)
+        self._has_pace(point, source, seen)
         client.end("before", 0)
         stats = wire.stats() if wire else None
         client.begin()
