@@ -2,7 +2,7 @@
 
 import pytest
 
-from experiment import measures, stats
+from experiment import client, measures, stats
 
 # Hollander and Wolfe, Nonparametric Statistical Methods (1973), p. 69: the
 # permeability of membranes at term and at 12 to 26 weeks.
@@ -99,6 +99,14 @@ def test_brownout() -> None:
     assert measures.brownout(run_with(usual, slow, clock="outside")) == 30
     assert measures.brownout_before(run_with(usual + slow, usual)) \
         == pytest.approx(100 * 60 / 300)
+
+
+def test_windows_of_echoes() -> None:
+    times = [n / 64 for n in [*range(64), *range(96, 128)]]
+    windows = client.windows_of(times, 0.25)
+    assert [n for _, n in windows] == [16, 16, 16, 16, 0, 0, 16]
+    assert {us for us, _ in windows} == {250_000}
+    assert client.window_of(100) == 0.2 and client.window_of(1000) == 0.05 and client.window_of(0) == 0
 
 
 def test_rates_count_only_rounds_with_a_running_guest() -> None:

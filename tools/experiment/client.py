@@ -16,20 +16,25 @@ from rig.traffic import Echoes
 from .guests import ADDRESS
 from .points import Point
 
-WINDOW = 0.05  # seconds
+WINDOW, WINDOW_ECHOES = 0.05, 20  # seconds, but so many echoes at least
 PACES = (1000, 500, 200, 100, 50, 20, 10)  # datagrams a second
 LOST_MOST = 0.02
 
 
-def windows_of(echoes: Echoes) -> list:
+def window_of(hz: int) -> float:
+    """Long enough that one echo more or less is no tenth."""
+    return max(WINDOW, WINDOW_ECHOES / hz) if hz else 0
+
+
+def windows_of(times: list, window: float) -> list:
     """Echoes that came in each stretch of time, as windows of work."""
-    times = sorted(echoes.times.values())
     if not times:
         return []
-    counts = [0] * (int((times[-1] - times[0]) / WINDOW) + 1)
+    first, last = min(times), max(times)
+    counts = [0] * (int((last - first) / window) + 1)
     for when in times:
-        counts[int((when - times[0]) / WINDOW)] += 1
-    return [[int(WINDOW * 1e6), n] for n in counts[:-1]]
+        counts[int((when - first) / window)] += 1
+    return [[round(window * 1e6), n] for n in counts[:-1]]
 
 
 class Client:
@@ -55,7 +60,8 @@ class Client:
             self.now.end()
         time.sleep(0.3)
         self.record[when] = self.now.summary()
-        self.windows[when] = windows_of(self.now)
+        self.windows[when] = windows_of(list(self.now.times.values()),
+                                        window_of(self.hz))
         self.now = None
 
 

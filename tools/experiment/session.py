@@ -17,7 +17,7 @@ from typing import Any, Optional
 from rig.hosts import Hosts, Move, NotMoved
 from rig.traffic import Flow
 
-from .client import Client, bearable
+from . import client
 from .guests import (ADDRESS, Guest, GuestFailed, failures_in, guest_of,
                      window_of, work_in)
 from .keys import CABLE, EXACT
@@ -74,7 +74,7 @@ class Pair:
         self._said(self.hosts.a, self.guest.warm, seen, 900)
         if point["workload"] == "server":
             self._begin_flow()
-        self.hz = bearable(self.hosts, point)
+        self.hz = client.bearable(self.hosts, point)
 
     def _begin_flow(self) -> None:
         with self.hosts.background.lock:
@@ -136,14 +136,15 @@ class Pair:
         wire: Any = self.hosts.wire if self.hosts.box else None
         if wire:
             wire.set(*cable_words(point, number, self.newer))
-        client = Client(self.hosts, self.hz)
+        looker = client.Client(self.hosts, self.hz)
         seen = len(source.text)
-        client.begin()
-        time.sleep(settle / 1000)
+        looker.begin()
+        time.sleep(max(settle / 1000,
+                       WINDOWS_BEFORE * client.window_of(self.hz)))
         self._has_pace(point, source, seen)
-        client.end("before", 0)
+        looker.end("before", 0)
         stats = wire.stats() if wire else None
-        client.begin()
+        looker.begin()
         record = {"from": source.name, "to": target.name}
         begun = Hosts.begin(self.guest.name, source, target,
                             **migrate_words(point))
@@ -151,21 +152,21 @@ class Pair:
             move = self.hosts.finish(self.guest.name, source, target, begun,
                                      timeout)
         except NotMoved as error:
-            client.end("during", 0.3)
+            looker.end("during", 0.3)
             whole = source.report(self.guest.name, begun)
             return record | {"moved": False, "reason": str(error),
                              "code": error.event.get("code"),
                              "report": whole["report"]}
         self.places.reverse()
         self._goes_on(point, target, begun.told)
-        client.end("during", 0.3)
+        looker.end("during", 0.3)
         if wire:
             record["cable"] = {"before": stats, "after": wire.stats()}
-        return record | self._record(point, move, client, source, begun,
+        return record | self._record(point, move, looker, source, begun,
                                      source.text[seen:begun.said])
 
-    def _record(self, point: Point, move: Move, client: Client, source,
-                begun, before: str) -> dict:
+    def _record(self, point: Point, move: Move,
+                looker: client.Client, source, begun, before: str) -> dict:
         vm = self.guest.name
         if len(move.certificates) != 2 or len(set(move.certificates)) != 1:
             raise GuestFailed(f"certificates differ: {move.certificates}")
@@ -175,14 +176,14 @@ class Pair:
         work: dict = {"before": work_in(before, vm),
                       "during": work_in(source.text[begun.said:], vm)
                       + work_in(target.text[begun.told:], vm)}
-        if client.windows:
-            work = dict(client.windows, clock="outside")
+        if looker.windows:
+            work = dict(looker.windows, clock="outside")
         events = source.control.events[begun.source:]
         return {"moved": True, "seconds": round(move.seconds, 3),
                 "setup_us": setup_time(events), "report": move.report,
                 "parts": move.parts, "arrived": move.arrived,
                 "work": work if work["before"] else None,
-                "echoes": client.record or None}
+                "echoes": looker.record or None}
 
 
 def serve(points: list, folder: Path):
