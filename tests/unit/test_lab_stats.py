@@ -1,5 +1,8 @@
 """The statistics of experiments, against published values."""
 
+import threading
+from types import SimpleNamespace
+
 import pytest
 
 from experiment import client, measures, stats
@@ -107,6 +110,42 @@ def test_windows_of_echoes() -> None:
     assert [n for _, n in windows] == [16, 16, 16, 16, 0, 0, 16]
     assert {us for us, _ in windows} == {250_000}
     assert client.window_of(100) == 0.2 and client.window_of(1000) == 0.05 and client.window_of(0) == 0
+
+
+class SlowEchoes:
+    """Each look finds one more answer; ten were sent before the end."""
+
+    def __init__(self, *_args: object, **_more: object):
+        self.sent, self.looks = 10, -4
+        self.times: dict = {}
+
+    @property
+    def newest(self) -> int:
+        self.looks += 1
+        return self.looks
+
+    def begin(self) -> None:
+        pass
+
+    end = begin
+
+    def summary(self) -> dict:
+        return {"newest": self.looks}
+
+
+def test_a_silence_ends_with_an_answer(monkeypatch) -> None:
+    """Were it not waited for, the outage would be what came before it."""
+    monkeypatch.setattr(client, "Echoes", SlowEchoes)
+    hosts = SimpleNamespace(outside=None, background=SimpleNamespace(
+        lock=threading.Lock()))
+    looker = client.Client(hosts, 100)
+    looker.begin()
+    assert looker.now.looks >= 0
+    looker.end("during", 0)
+    assert looker.record["during"]["newest"] >= 10
+    monkeypatch.setattr(client, "PATIENCE", 0)
+    with pytest.raises(TimeoutError, match="does not answer"):
+        looker.begin()
 
 
 def test_rates_count_only_rounds_with_a_running_guest() -> None:

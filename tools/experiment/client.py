@@ -19,6 +19,7 @@ from .points import Point
 WINDOW, WINDOW_ECHOES = 0.05, 20  # seconds, but so many echoes at least
 PACES = (1000, 500, 200, 100, 50, 20, 10)  # datagrams a second
 LOST_MOST = 0.02
+PATIENCE = 30  # seconds
 
 
 def window_of(hz: int) -> float:
@@ -47,14 +48,27 @@ class Client:
         self.windows: dict = {}
 
     def begin(self) -> None:
+        """The guest has answered when this returns."""
         if self.hz:
             with self.hosts.background.lock:
                 self.now = Echoes(self.hosts.outside, ADDRESS, hz=self.hz)
                 self.now.begin()
+            self._answered(0)
+
+    def _answered(self, number: int) -> None:
+        """That datagram, or a later one: a silence has an end only then."""
+        until = time.monotonic() + PATIENCE
+        while self.now and self.now.newest < number:
+            if time.monotonic() > until:
+                raise TimeoutError("the guest does not answer the client "
+                                   f"outside for {PATIENCE} s")
+            time.sleep(0.01)
 
     def end(self, when: str, wait: float) -> None:
+        """So long after the guest has answered what is sent from now on."""
         if not self.now:
             return
+        self._answered(self.now.sent)
         time.sleep(wait)
         with self.hosts.background.lock:
             self.now.end()
