@@ -109,7 +109,7 @@ def test_windows_of_echoes() -> None:
     windows = client.windows_of(times, 0.25)
     assert [n for _, n in windows] == [16, 16, 16, 16, 0, 0, 16]
     assert {us for us, _ in windows} == {250_000}
-    assert client.window_of(100) == 0.2 and client.window_of(1000) == 0.05 and client.window_of(0) == 0
+    assert [client.window_of(hz) for hz in (100, 1000, 0)] == [0.2, 0.05, 0]
 
 
 class SlowEchoes:
