@@ -10,6 +10,7 @@ from typing import Iterator
 
 import pytest
 
+from experiment.guests import work_in
 from rig.hosts import OUT, End, Hosts
 from rig.machine import ROOT
 from rig.traffic import Echoes, Flow
@@ -30,7 +31,11 @@ def walker(name: str, words: str) -> str:
 
 
 WALKERS = walker("free", "") + walker("paced", "rate=500 hot=32 deadline few") \
-    + walker("stale", "stale=700") + walker("twice", "rounds=2")
+    + walker("stale", "stale=700") + walker("twice", "rounds=2") \
+    + walker("chase", "chase hot=16 cold=3") \
+    + walker("chase-stale", "chase stale=700") \
+    + walker("cold-stale", "cold=10 stale=706") \
+    + walker("bursts", "rate=2000 burst=60 rest=60 window=20")
 
 
 @pytest.fixture(scope="module")
@@ -122,7 +127,8 @@ def end_of(hosts: Hosts, name: str, keys: str = "") -> dict:
 
 
 @pytest.mark.parametrize("name, keys, status", [
-    ("free", "q", 0), ("paced", "q", 0), ("twice", "", 0), ("free", "x", 3),
+    ("free", "q", 0), ("paced", "q", 0), ("twice", "", 0),
+    ("chase", "q", 0), ("bursts", "q", 0), ("free", "x", 3),
     ("free", "c", None)])
 def test_walker_ends(hosts: Hosts, name: str, keys: str, status) -> None:
     event = end_of(hosts, name, keys)
@@ -131,13 +137,35 @@ def test_walker_ends(hosts: Hosts, name: str, keys: str, status) -> None:
     assert f"{name}| FAIL" not in hosts.a.text
 
 
-def test_walker_finds_a_stale_page(hosts: Hosts) -> None:
-    """Step 700 is page 188 in its third round."""
-    assert end_of(hosts, "stale")["status"] == 1
+def stale_page(hosts: Hosts, name: str, found: int, expected: int) -> int:
+    """Which page a walker has found, with which generations."""
+    assert end_of(hosts, name)["status"] == 1
     line = next(line for line in hosts.a.text.splitlines()
-                if line.startswith("stale| FAIL"))
-    assert "page 188 at " in line
-    assert "it says page 188 generation 2, expected generation 3" in line
+                if line.startswith(f"{name}| FAIL"))
+    page = int(line.split("page ")[1].split()[0])
+    assert f"it says page {page} generation {found}, expected generation " \
+        f"{expected}" in line
+    return page
+
+
+def test_walker_finds_a_stale_page(hosts: Hosts) -> None:
+    """Step 700 is page 188 in its third round, or another if each page says
+    which is next; of one turn in ten steps, 706 is the 45th of the second."""
+    assert stale_page(hosts, "stale", 2, 3) == 188
+    assert stale_page(hosts, "chase-stale", 2, 3) not in (188, 189)
+    assert stale_page(hosts, "cold-stale", 1, 2) == 45
+
+
+def test_walker_tells_its_work(hosts: Hosts) -> None:
+    """Half of the time it rests; in a burst it has its pace."""
+    hosts.a.ask("vm start bursts")
+    hosts.a.expect("bursts| walker: generation 4")
+    hosts.a.key("bursts", "q")
+    work = work_in(hosts.a.text, "bursts")
+    rests = sum(us for us, steps in work if not steps) / sum(
+        us for us, _ in work)
+    assert 0.1 < rests < 0.9
+    assert max(steps for _, steps in work) >= 10
 
 
 def test_host_that_is_killed_comes_again(hosts: Hosts) -> None:

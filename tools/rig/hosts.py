@@ -46,6 +46,8 @@ class End:
     migrate: str = ""  # more lines of [migrate]
     key: str = KEY
     frame_max: int = 65014
+    nic: str = ""  # more lines of the migrations' NIC
+    nic_options: str = ""  # more of that card's, in QEMU's words
 
     @property
     def hardware(self):
@@ -107,7 +109,7 @@ class Host:
     def _config(self, two: bool, plain: bool) -> str:
         end, mac = self.end, MOVE_MACS[self.number]
         mig = f"[nic mig]\ndevice = {mac}\nframe-max = {end.frame_max}\n" \
-            "role = migration\n" if two else ""
+            f"role = migration\n{end.nic}" if two else ""
         return f"[host]\nname = {self.name}\n{mig}" \
             f"[nic lan]\ndevice = {LAN_MACS[self.number]}\n" \
             + ("" if plain else
@@ -223,6 +225,7 @@ class Hosts:
         if self.wire:
             end = (self.wire.a, self.wire.b)[number]
             nics.insert(0, end(mac=MOVE_MACS[number],
+                               options=self.ends[number].nic_options,
                                pcap=self.pcap if number == 0 else ""))
         return nics
 
