@@ -4,7 +4,7 @@
  * a harvest, a copy that is kept up by harvests must be the guest's memory.
  *
  *	links: kernel/mm/pages.c kernel/mm/heap.c kernel/vm/memory.c
- *	links: kernel/vm/slpt.c kernel/vm/dirty.c
+ *	links: kernel/vm/slpt.c kernel/vm/slpt_watch.c kernel/vm/dirty.c
  */
 #include <string.h>
 #include <sys/mman.h>
