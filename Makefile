@@ -67,12 +67,15 @@ $(OUT)/obj/%.S.o: %.S Makefile
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(KERNEL_FLAGS) -D__ASSEMBLY__ -MMD -MP -c $< -o $@
 
+# link_kernel MAP
+link_kernel = $(LD) -nostdlib -static -z max-page-size=4096 --build-id=none \
+	      --fatal-warnings --no-warn-rwx-segments --gc-sections -Map=$(1) \
+	      -T linker.ld -o $@ $(filter %.o,$^) \
+	      -L/usr/lib/x86_64-linux-gnu -Bstatic $(MIGRATE_LIBS)
+
 $(OUT)/kernel.elf: $(KERNEL_OBJ) $(MIGRATE_OBJ) linker.ld
 	$(call say,LD,$@)
-	$(Q)$(LD) -nostdlib -static -z max-page-size=4096 --build-id=none \
-		--fatal-warnings --no-warn-rwx-segments --gc-sections \
-		-Map=$(OUT)/kernel.map -T linker.ld -o $@ $(KERNEL_OBJ) $(MIGRATE_OBJ) \
-		-L/usr/lib/x86_64-linux-gnu -Bstatic $(MIGRATE_LIBS)
+	$(Q)$(call link_kernel,$(OUT)/kernel.map)
 
 # The kernel as it is shipped: symbols (for backtraces), no debug information.
 $(OUT)/kernel.bin: $(OUT)/kernel.elf
@@ -86,6 +89,7 @@ include boot/boot.mk
 -include tests/fuzz/fuzz.mk
 -include tools/tools.mk
 -include tools/run.mk
+-include docs/labs/labs.mk
 
 clean: ## remove what was built
 	rm -rf $(OUT)

@@ -1,0 +1,74 @@
+# The labs: the kernel with a student's files in the place of its own. Only those
+# are compiled anew, so a lab is built as fast as it is linked. docs/labs/README.md.
+#
+# WHO: work (the student's, work/labN), solution, skeleton.
+
+LABS := 1 2 3 4 5
+WHO  := $(if $(SOLUTION),solution,$(if $(SKELETON),skeleton,work))
+
+lab_dir = $(subst @,$(1),$(lab_dir_$(2)))
+lab_dir_work     := work/lab@
+lab_dir_solution := docs/labs/solutions/lab@
+lab_dir_skeleton := docs/labs/lab@/skeleton
+
+# The kernel's files that a lab replaces, and those that come instead: the
+# student's, and with a path those that are given.
+lab_3_replaces := kernel/vm/slpt.c
+lab_3_files    := slpt.c
+# What the unit checks are made of, beside the student's files.
+lab_3_checks   := docs/labs/lab3/grade.c kernel/mm/pages.c kernel/vm/slpt_watch.c
+
+LAB_FLAGS = $(KERNEL_FLAGS) -Wno-error -Wno-unused-function
+
+define lab_build # N, who
+lab_$(1)_$(2)_files := $$(foreach f,$$(lab_$(1)_files),$$(if $$(findstring \
+	/,$$(f)),,$$(call lab_dir,$(1),$(2))/)$$(f))
+
+$(OUT)/lab$(1)/$(2)/%.c.o: $(call lab_dir,$(1),$(2))/%.c Makefile
+	$$(call say,CC,$$<)
+	@mkdir -p $$(@D)
+	$$(Q)$$(CC) $$(LAB_FLAGS) -MMD -MP -c $$< -o $$@
+
+$(OUT)/lab$(1)/$(2)/unit/%.c.o: $(call lab_dir,$(1),$(2))/%.c Makefile
+	$$(call say,HOSTCC,$$<)
+	@mkdir -p $$(@D)
+	$$(Q)$$(HOSTCC) $$(UNIT_FLAGS) $$(lab_$(1)_unit_flags) -Wno-error \
+		-Wno-unused-function -MMD -MP -c $$< -o $$@
+
+$(OUT)/lab$(1)/$(2)/kernel.elf: $$(filter-out \
+		$$(lab_$(1)_replaces:%=$(OUT)/obj/%.o),$$(KERNEL_OBJ) \
+		$$(MIGRATE_OBJ)) $$(foreach f,$$(lab_$(1)_files),$$(if \
+		$$(findstring /,$$(f)),$(OUT)/obj/$$(f).o,$(OUT)/lab$(1)/$(2)/$$(f).o)) \
+		linker.ld
+	$$(call say,LD,$$@)
+	$$(Q)$$(call link_kernel,$(OUT)/lab$(1)/$(2)/kernel.map)
+
+$(OUT)/lab$(1)/$(2)/kernel.bin: $(OUT)/lab$(1)/$(2)/kernel.elf
+	$$(Q)objcopy --strip-debug $$< $$@
+
+$(OUT)/lab$(1)/$(2)/checks: $$(lab_$(1)_checks:%=$(OUT)/unit/obj/%.o) \
+		$(OUT)/unit/obj/tests/unit/test.c.o $$(foreach \
+		f,$$(lab_$(1)_files),$$(if $$(findstring /,$$(f)),,\
+		$(OUT)/lab$(1)/$(2)/unit/$$(f).o))
+	$$(call say,HOSTLD,$$@)
+	$$(Q)$$(HOSTCC) $$(UNIT_FLAGS) -o $$@ $$^
+
+lab$(1)-$(2): $$(if $$(lab_$(1)_replaces),$(OUT)/lab$(1)/$(2)/kernel.bin) \
+	      $$(if $$(lab_$(1)_checks),$(OUT)/lab$(1)/$(2)/checks)
+.PHONY: lab$(1)-$(2)
+endef
+$(foreach n,$(LABS),$(foreach w,work solution skeleton,\
+	$(eval $(call lab_build,$(n),$(w)))))
+
+labs: ## the five labs: what there is to do, and how
+	@sed -n '/^## The labs/,/^## /{/^[0-9]/p}' docs/labs/README.md
+	@echo 'Begin with  make lab1 , then  make grade-lab1 .'
+
+$(LABS:%=lab%): lab%:
+	@tools/lab-start $*
+
+# ENGINE=vmx: on an Intel machine in Bochs.
+$(LABS:%=grade-lab%): grade-lab%:
+	@docs/labs/grade $* $(WHO) $(if $(ENGINE),--engine $(ENGINE))
+
+.PHONY: labs $(LABS:%=lab%) $(LABS:%=grade-lab%)
