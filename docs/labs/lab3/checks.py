@@ -54,6 +54,9 @@ CHECKS = [
     unit("protecting_keeps_the_dirty_bit", 4,
          "TODO 5. Take the rights' bits out of the old entry, put the new ones "
          "in, and leave the rest."),
+    unit("a_split_loses_no_dirty_bit", 4,
+         "TODO 3. Put the table in place by a compare-and-exchange with the "
+         "entry as you copied it."),
     unit("a_dirty_bit_set_meanwhile_survives", 8,
          "Between your load and your store another processor set D. "
          "__atomic_compare_exchange_n tells, and gives you the new value."),
@@ -66,7 +69,7 @@ CHECKS = [
     unit("a_thousand_random_steps", 8,
          "Reduce it: shorten one_step() in docs/labs/lab3/grade.c until it is "
          "small, then walk through it in gdb."),
-    Check("a guest says hello", 8,
+    Check("a guest says hello", 4,
           "A guest that cannot fetch its first instruction exits for memory "
           "again and again: `exits` at the console counts them. What does "
           "slpt_map() answer, and is the leaf executable?", boots),

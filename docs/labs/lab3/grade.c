@@ -3,7 +3,7 @@
  * of address space that stands for physical memory, against a model of what is
  * mapped that is nothing but an array.
  */
-#include <pthread.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
 
@@ -281,49 +281,97 @@ TEST(protecting_keeps_the_dirty_bit)
 	}
 }
 
-/* A processor of its own: it writes wherever it may, and counts its D bits. */
+/*
+ * Another processor's store at the worst moment: the code under test is single-
+ * stepped, and behind its instruction number `at` the hardware sets D, if the
+ * entry allows the store then. Every `at` in turn, so none is missed.
+ */
 static struct {
-	u64 *entry, sets;
-	bool stop;
-} writer;
+	u64 *entry, dirty;
+	u64 when; /* all of these bits are set */
+	unsigned at, count;
+	bool stored;
+} other;
 
-static void *write_on(void *nothing)
+static void after_instruction(int signal, siginfo_t *info, void *context)
 {
-	while (!__atomic_load_n(&writer.stop, __ATOMIC_RELAXED)) {
-		u64 old = load(writer.entry);
-
-		if ((old & ept.write) && !(old & ept.dirty) &&
-		    __atomic_compare_exchange_n(
-			    writer.entry, &old, old | ept.dirty, false,
-			    __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
-			writer.sets++;
-	}
-	return nothing;
+	if (other.count++ != other.at ||
+	    (*other.entry & other.when) != other.when)
+		return;
+	*other.entry |= other.dirty;
+	other.stored = true;
 }
 
-#define TURNS 300000
+#define TRAP_FLAG(instruction, mask)                                    \
+	asm volatile("lea -128(%%rsp), %%rsp\n\tpushfq\n\t" instruction \
+		     " $" mask ", (%%rsp)\n\tpopfq\n\t"                 \
+		     "lea 128(%%rsp), %%rsp" ::                         \
+			     : "cc", "memory")
+
+static void begin_stepping(u64 *entry, u64 large, unsigned at)
+{
+	struct sigaction action = {.sa_sigaction = after_instruction,
+				   .sa_flags = SA_SIGINFO};
+
+	other.entry = entry;
+	other.dirty = tree.format->dirty;
+	other.when = tree.format->write | large;
+	other.at = at;
+	other.count = 0;
+	other.stored = false;
+	CHECK_EQ(sigaction(SIGTRAP, &action, NULL), 0);
+	TRAP_FLAG("orq", "0x100");
+}
+
+/* True: the code ended before its instruction number `at`. */
+static bool end_stepping(void)
+{
+	TRAP_FLAG("andq", "~0x100");
+	return other.count <= other.at;
+}
 
 TEST(a_dirty_bit_set_meanwhile_survives)
 {
-	u64 taken = 0;
-	pthread_t thread;
+	unsigned at = 0, stores = 0;
+	struct slpt_leaf leaf;
+	bool ended;
 
 	start(&ept);
-	CHECK_EQ(slpt_map(&tree, 0, 0x5000, PAGE_SIZE, SLPT_READ, MIB(2)),
-		 E_OK);
-	writer.entry = hardware(0, 0);
-	CHECK_EQ(pthread_create(&thread, NULL, write_on, NULL), 0);
-	for (unsigned i = 0; i < TURNS; i++) {
+	CHECK_EQ(slpt_map(&tree, 0, 0x5000, PAGE_SIZE, SLPT_RWX, MIB(2)), E_OK);
+	do {
 		CHECK_EQ(slpt_protect(&tree, 0, PAGE_SIZE, SLPT_RWX), E_OK);
-		CHECK_EQ(slpt_protect(&tree, 0, PAGE_SIZE, SLPT_READ), E_OK);
-		if (__atomic_fetch_and(writer.entry, ~ept.dirty,
-				       __ATOMIC_SEQ_CST) &
-		    ept.dirty)
-			taken++;
-	}
-	__atomic_store_n(&writer.stop, true, __ATOMIC_RELAXED);
-	CHECK_EQ(pthread_join(thread, NULL), 0);
-	CHECK_EQ(writer.sets, taken);
+		*hardware(0, 0) &= ~ept.dirty;
+		begin_stepping(hardware(0, 0), 0, at++);
+		(void)slpt_protect(&tree, 0, PAGE_SIZE, SLPT_READ);
+		ended = end_stepping();
+		expect(0, 0x5000, PAGE_SIZE, SLPT_READ);
+		CHECK(slpt_lookup(&tree, 0, &leaf));
+		CHECK_EQ(leaf.dirty, other.stored);
+		stores += other.stored;
+	} while (!ended);
+	CHECK(stores > 3);
+}
+
+/* The copy is long: here every so many instructions. */
+TEST(a_split_loses_no_dirty_bit)
+{
+	unsigned at = 0, stores = 0;
+	struct slpt_leaf leaf;
+	bool ended;
+
+	start(&ept);
+	do {
+		CHECK_EQ(slpt_map(&tree, 0, 0, MIB(2), SLPT_RWX, MIB(2)), E_OK);
+		begin_stepping(hardware(0, 1), ept.large, at);
+		(void)slpt_split_leaf(&tree, other.entry, 1);
+		ended = end_stepping();
+		CHECK(slpt_lookup(&tree, 0, &leaf));
+		CHECK_EQ(leaf.size, PAGE_SIZE);
+		CHECK_EQ(leaf.dirty, other.stored);
+		stores += other.stored;
+		at += 701;
+	} while (!ended);
+	CHECK(stores > 3);
 }
 
 TEST(mapping_over_a_table_frees_it)
