@@ -18,12 +18,16 @@ lab_3_files    := slpt.c
 # What the unit checks are made of, beside the student's files.
 lab_3_checks   := docs/labs/lab3/grade.c kernel/mm/pages.c kernel/vm/slpt_watch.c
 
+lab_3_runner   := tests/unit/test.c
+
+lab_5_replaces := migrate/policy/classic.c
+lab_5_files    := policy.c docs/labs/lab5/as_classic.c
+lab_5_checks   := docs/labs/lab5/replay.c migrate/predict.c \
+		  $(wildcard migrate/policy/*.c)
+
 LAB_FLAGS = $(KERNEL_FLAGS) -Wno-error -Wno-unused-function
 
 define lab_build # N, who
-lab_$(1)_$(2)_files := $$(foreach f,$$(lab_$(1)_files),$$(if $$(findstring \
-	/,$$(f)),,$$(call lab_dir,$(1),$(2))/)$$(f))
-
 $(OUT)/lab$(1)/$(2)/%.c.o: $(call lab_dir,$(1),$(2))/%.c Makefile
 	$$(call say,CC,$$<)
 	@mkdir -p $$(@D)
@@ -46,8 +50,9 @@ $(OUT)/lab$(1)/$(2)/kernel.elf: $$(filter-out \
 $(OUT)/lab$(1)/$(2)/kernel.bin: $(OUT)/lab$(1)/$(2)/kernel.elf
 	$$(Q)objcopy --strip-debug $$< $$@
 
-$(OUT)/lab$(1)/$(2)/checks: $$(lab_$(1)_checks:%=$(OUT)/unit/obj/%.o) \
-		$(OUT)/unit/obj/tests/unit/test.c.o $$(foreach \
+$(OUT)/lab$(1)/$(2)/checks: $$(patsubst \
+		%,$(OUT)/unit/obj/%.o,$$(lab_$(1)_checks) \
+		$$(lab_$(1)_runner)) $$(foreach \
 		f,$$(lab_$(1)_files),$$(if $$(findstring /,$$(f)),,\
 		$(OUT)/lab$(1)/$(2)/unit/$$(f).o))
 	$$(call say,HOSTLD,$$@)
