@@ -12,10 +12,17 @@ lab_dir_solution := docs/labs/solutions/lab@
 lab_dir_skeleton := docs/labs/lab@/skeleton
 
 # The kernel's files that a lab replaces, and those that come instead: the
-# student's, and with a path those that are given.
+# student's, and with a path those that are given. Then what its unit checks are
+# made of beside the student's files.
+
+lab_1_replaces   := kernel/svm/start.c kernel/vmx/start.c
+lab_1_files      := svm_start.c vmx_start.c
+lab_1_checks     := docs/labs/lab1/grade.c kernel/mm/pages.c kernel/mm/heap.c
+lab_1_runner     := tests/unit/test.c
+lab_1_unit_flags := -iquote docs/labs/lab1/fake
+
 lab_3_replaces := kernel/vm/slpt.c
 lab_3_files    := slpt.c
-# What the unit checks are made of, beside the student's files.
 lab_3_checks   := docs/labs/lab3/grade.c kernel/mm/pages.c kernel/vm/slpt_watch.c
 
 lab_3_runner   := tests/unit/test.c
@@ -49,6 +56,8 @@ $(OUT)/lab$(1)/$(2)/kernel.elf: $$(filter-out \
 
 $(OUT)/lab$(1)/$(2)/kernel.bin: $(OUT)/lab$(1)/$(2)/kernel.elf
 	$$(Q)objcopy --strip-debug $$< $$@
+
+$(OUT)/unit/obj/docs/labs/lab$(1)/%.c.o: UNIT_EXTRA := $$(lab_$(1)_unit_flags)
 
 $(OUT)/lab$(1)/$(2)/checks: $$(patsubst \
 		%,$(OUT)/unit/obj/%.o,$$(lab_$(1)_checks) \

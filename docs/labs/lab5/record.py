@@ -29,10 +29,10 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[3]
-MIB = 96
+MIB = 80
 PAGE = 4096
 CHUNK = 64 * PAGE
-STEPS = 160
+STEPS = 100
 STEP = 0.025
 
 
@@ -99,7 +99,8 @@ def runs(pages: list) -> str:
 
 def record(monitor: Monitor, ram: mmap.mmap) -> list:
     lines, old = [], ram[:]
-    for _ in range(STEPS):
+    for step in range(STEPS):
+        print(f"\rstep {step} of {STEPS}", end="", flush=True)
         begun = time.monotonic()
         monitor.command("cont")
         time.sleep(STEP)
@@ -134,7 +135,7 @@ def main() -> None:
     target.parent.mkdir(exist_ok=True)
     target.write_text(f"pages {MIB * 1024 * 1024 // PAGE}\n"
                       + "".join(f"{line}\n" for line in lines))
-    print(f"{target}: {os.path.getsize(target)} bytes")
+    print(f"\n{target}: {os.path.getsize(target)} bytes")
 
 
 if __name__ == "__main__":
