@@ -27,7 +27,7 @@ include migrate/migrate.mk
 
 KERNEL_DIRS := kernel kernel/cpu kernel/mm kernel/lib kernel/vm kernel/vmx \
 	       kernel/svm kernel/machine kernel/net kernel/shell \
-	       kernel/migration drivers
+	       kernel/migration kernel/trace drivers
 KERNEL_SRC  := $(sort $(foreach d,$(KERNEL_DIRS),$(wildcard $(d)/*.c $(d)/*.S)))
 KERNEL_OBJ  := $(patsubst %,$(OUT)/obj/%.o,$(KERNEL_SRC))
 # Large fills and copies are calls: `rep stos` inline is slow where the processor

@@ -13,6 +13,7 @@
 #include "lib/bitmap.h"
 #include "lib/string.h"
 #include "mm/heap.h"
+#include "trace/trace.h"
 #include "vm/shootdown.h"
 #include "vm/vm.h"
 
@@ -342,7 +343,8 @@ static void rearm(struct vm *vm, u64 first_page, u64 taken)
 	}
 }
 
-static u64 harvest_step(struct vm *vm, u64 offset, u64 *bitmap)
+static u64 harvest_step(struct vm *vm, u64 offset, u64 *bitmap,
+			struct trace_runs *runs)
 {
 	struct dirty *d = vm->dirty;
 	u64 stop, gpa = gpa_of(&vm->memory, offset, &stop), count = 0;
@@ -360,6 +362,8 @@ static u64 harvest_step(struct vm *vm, u64 offset, u64 *bitmap)
 						    __ATOMIC_SEQ_CST);
 		bitmap[word] |= taken;
 		count += word_count(taken);
+		if (trace_wants(TRACE_DIRTY))
+			trace_runs_word(runs, word * 64, taken);
 		if (d->way != DIRTY_DBIT)
 			rearm(vm, word * 64, taken);
 	}
@@ -368,20 +372,26 @@ static u64 harvest_step(struct vm *vm, u64 offset, u64 *bitmap)
 
 u64 dirty_harvest(struct vm *vm, u64 *bitmap)
 {
-	u64 start = now_ns(), took, count = 0;
+	u64 start = now_ns(), began = rdtsc(), took, count = 0;
 	struct dirty_stats *stats;
+	struct trace_runs runs = {.who = trace_who(vm->index, TRACE_NONE)};
 
 	if (dirty_way(vm) == DIRTY_OFF)
 		return 0;
 	if (vm->dirty->logging)
 		call_logs(vm, true);
+	stats = &vm->dirty->stats;
+	runs.value = (u32)stats->harvests;
 	begin(vm);
 	for (u64 offset = 0; offset < vm->memory.size; offset += STEP_BYTES) {
-		count += harvest_step(vm, offset, bitmap);
+		count += harvest_step(vm, offset, bitmap, &runs);
 		yield(vm);
 	}
 	end(vm);
-	stats = &vm->dirty->stats;
+	trace_runs_end(&runs);
+	if (trace_wants(TRACE_MIGRATION | TRACE_DIRTY))
+		trace_put_at(began, TRACE_HARVEST, runs.who, runs.value,
+			     rdtsc() - began, count, 0);
 	took = now_ns() - start;
 	stats->harvests++;
 	stats->harvest_ns += took;
