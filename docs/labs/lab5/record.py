@@ -29,10 +29,10 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[3]
-MIB = 80
+MIB = 112
 PAGE = 4096
 CHUNK = 64 * PAGE
-STEPS = 100
+STEPS = 90
 STEP = 0.025
 
 
