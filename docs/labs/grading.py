@@ -148,23 +148,12 @@ class Lab:
         """Runs the machine; checks of one boot share its run."""
         if boot not in self.runs:
             spec = Spec(boot.hardware, boot.config, cpus=boot.cpus,
-                        kernel=self.out / "kernel.bin",
-                        files=self.guests(boot.config))
+                        kernel=self.out / "kernel.bin")
             machine = Machine(spec, self.out / f"run-{boot.name}")
             with machine:
                 outcome = machine.wait(boot.seconds)
             self.runs[boot] = Run(outcome, machine.serial_text())
         return self.runs[boot]
-
-    @staticmethod
-    def guests(config: str) -> dict:
-        """Guests of the labs' own lie beside the tests'."""
-        found = {}
-        for line in config.splitlines():
-            if line.startswith("kernel = labs/"):
-                name = line.removeprefix("kernel = ")
-                found[name] = OUT / "guests" / name
-        return found
 
 
 def unit_failure(name: str, stdout: str, stderr: str) -> str:

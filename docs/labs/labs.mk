@@ -21,6 +21,10 @@ lab_1_checks     := docs/labs/lab1/grade.c kernel/mm/pages.c kernel/mm/heap.c
 lab_1_runner     := tests/unit/test.c
 lab_1_unit_flags := -iquote docs/labs/lab1/fake
 
+lab_2_replaces := kernel/vm/exits_asked.c kernel/svm/quick.c
+lab_2_files    := exits_asked.c docs/labs/lab2/given.c
+lab_2_guests   := $(OUT)/guests/labs/asks.elf
+
 lab_3_replaces := kernel/vm/slpt.c
 lab_3_files    := slpt.c
 lab_3_checks   := docs/labs/lab3/grade.c kernel/mm/pages.c kernel/vm/slpt_watch.c
@@ -68,11 +72,25 @@ $(OUT)/lab$(1)/$(2)/checks: $$(patsubst \
 	$$(Q)$$(HOSTCC) $$(UNIT_FLAGS) -o $$@ $$^
 
 lab$(1)-$(2): $$(if $$(lab_$(1)_replaces),$(OUT)/lab$(1)/$(2)/kernel.bin) \
-	      $$(if $$(lab_$(1)_checks),$(OUT)/lab$(1)/$(2)/checks)
+	      $$(if $$(lab_$(1)_checks),$(OUT)/lab$(1)/$(2)/checks) $$(lab_$(1)_guests)
 .PHONY: lab$(1)-$(2)
 endef
 $(foreach n,$(LABS),$(foreach w,work solution skeleton,\
 	$(eval $(call lab_build,$(n),$(w)))))
+
+# Guests of the labs' own.
+$(GUEST_OBJ)/64/labs/%.o: docs/labs/lab2/guest/%.c $(GUEST_DIR)/guests.mk Makefile
+	$(call say,GUEST,$<)
+	@mkdir -p $(@D)
+	$(Q)$(CC) -m64 $(GUEST_FLAGS) -I. -MMD -MP -c $< -o $@
+
+$(GUEST_OUT)/labs/%.elf: $(GUEST_OBJ)/64/labs/%.o $(GUEST_OBJ_64) \
+		$(GUEST_DIR)/lib/guest.ld
+	@mkdir -p $(@D)
+	$(Q)$(GUEST_LD) -o $@.tmp $(filter %.o,$^)
+	$(Q)objcopy -O elf32-i386 --strip-all $@.tmp $@
+	@rm $@.tmp
+.PRECIOUS: $(GUEST_OBJ)/64/labs/%.o
 
 labs: ## the five labs: what there is to do, and how
 	@sed -n '/^## The labs/,/^## /{/^[0-9]/p}' docs/labs/README.md
