@@ -14,6 +14,7 @@ from typing import Callable, Optional
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tools"))
 
+from rig.hosts import End, Hosts, NotMoved  # noqa: E402
 from rig.machine import OUT, Machine, Outcome, Spec  # noqa: E402
 from rig.platforms import PLATFORMS, Platform  # noqa: E402
 
@@ -126,7 +127,7 @@ class Lab:
         """Builds it; None, or what the compiler said."""
         done = subprocess.run(
             ["make", "--no-print-directory", "-s", "-C", str(ROOT),
-             "all", "guests", f"lab{self.number}-{self.who}"],
+             "all", "guests", "rig", f"lab{self.number}-{self.who}"],
             capture_output=True, text=True, timeout=900)
         if done.returncode == 0:
             return None
@@ -171,6 +172,49 @@ def unit_failure(name: str, stdout: str, stderr: str) -> str:
 def unit(name: str, points: int, hint: str) -> Check:
     """A check that is one test of the lab's unit program."""
     return Check(name, points, hint, lambda lab: lab.unit(name))
+
+
+WALKER = "[vm walker]\nkernel = guests/walker.elf\nmemory = 16M\n" \
+    "autostart = no\ncmdline = {}\n"
+PATIENT = "downtime = 2000\n"
+
+
+def move(lab: Lab, words: str, **options: str) -> Optional[str]:
+    """Moves a walker between two hosts with the lab's kernel and asks it what
+    it thinks of that; None when all went well."""
+    ends = tuple(End(config=config, migrate=PATIENT,
+                     kernel=lab.out / "kernel.bin")
+                 for config in (WALKER.format(words), ""))
+    text = ""
+    try:
+        with Hosts(ends, lab.out / "move") as hosts:
+            try:
+                said = verdict(hosts, options)
+            finally:
+                text = "".join(f"{host.name}:\n{console_end(host.text)}\n"
+                               for host in hosts.hosts)
+    except NotMoved as error:
+        said = f"it was not moved: {error}"
+    except Exception as error:  # a host that hung, or is no more
+        said = f"{type(error).__name__}: {str(error).splitlines()[0]}"
+    return said and f"{said}\n{text}"
+
+
+def verdict(hosts: Hosts, options: dict) -> Optional[str]:
+    line = "walker| walker: generation"
+    hosts.a.ask("vm start walker")
+    hosts.a.expect(line)
+    hosts.move("walker", hosts.a, hosts.b, **options)
+    hosts.b.expect(line)
+    place = hosts.b.place
+    hosts.b.key("walker", "q")
+    event = hosts.b.control.event_since(place, "vm", vm="walker",
+                                        change="ended")
+    failed = [text for text in hosts.b.text.splitlines()
+              if text.startswith("walker| FAIL")]
+    if event["status"] or failed:
+        return "\n".join(failed) or f"the walker ended with {event}"
+    return None
 
 
 def indent(text: str) -> str:

@@ -31,6 +31,13 @@ lab_3_checks   := docs/labs/lab3/grade.c kernel/mm/pages.c kernel/vm/slpt_watch.
 
 lab_3_runner   := tests/unit/test.c
 
+lab_4_replaces := kernel/vm/dirty_harvest.c
+lab_4_files    := dirty_harvest.c
+lab_4_checks   := tests/unit/dirty_test.c kernel/mm/pages.c kernel/mm/heap.c \
+		  kernel/trace/runs.c \
+		  $(addprefix kernel/vm/,memory.c slpt.c slpt_watch.c dirty.c)
+lab_4_runner   := tests/unit/test.c
+
 lab_5_replaces := migrate/policy/classic.c
 lab_5_files    := policy.c docs/labs/lab5/as_classic.c
 lab_5_checks   := docs/labs/lab5/replay.c migrate/predict.c \

@@ -5,7 +5,7 @@
  *
  *	links: kernel/mm/pages.c kernel/mm/heap.c kernel/vm/memory.c
  *	links: kernel/vm/slpt.c kernel/vm/slpt_watch.c kernel/vm/dirty.c
- *	links: kernel/trace/runs.c
+ *	links: kernel/vm/dirty_harvest.c kernel/trace/runs.c
  */
 #include <string.h>
 #include <sys/mman.h>

@@ -46,6 +46,7 @@ class End:
     migrate: str = ""  # more lines of [migrate]
     key: str = KEY
     frame_max: int = 65014
+    kernel: Path = OUT / "kernel.bin"
 
     @property
     def hardware(self):
@@ -99,7 +100,7 @@ class Host:
         self.number, self.end, self.name = number, end, NAMES[number]
         spec = Spec(end.hardware, self._config(len(nics) > 1, plain),
                     cpus=end.cpus, memory=end.memory, interactive=True, control=True,
-                    nics=nics)
+                    nics=nics, kernel=end.kernel)
         self.machine = Machine(spec, folder)
         self.console: Console
         self.control: Control

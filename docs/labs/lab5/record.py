@@ -29,10 +29,10 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[3]
-MIB = 112
+MIB = 96
 PAGE = 4096
 CHUNK = 64 * PAGE
-STEPS = 90
+STEPS = 80
 STEP = 0.025
 
 
