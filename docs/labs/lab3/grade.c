@@ -369,7 +369,7 @@ TEST(a_split_loses_no_dirty_bit)
 		CHECK_EQ(leaf.size, PAGE_SIZE);
 		CHECK_EQ(leaf.dirty, other.stored);
 		stores += other.stored;
-		at += 701;
+		at += 2003;
 	} while (!ended);
 	CHECK(stores > 3);
 }
