@@ -1,8 +1,9 @@
 """What the labs' graders share: checks with points, unit programs, machines.
 
-A lab's own checks stand in labN/checks.py as a list CHECKS. A check's function is
-given the Lab and answers None when all is well, or what was wrong. It may raise
-what it likes: whatever a student's kernel does, the grader says so and goes on.
+A lab's own checks stand in labN/checks.py as a list CHECKS. A check's function
+is given the Lab and answers None when all is well, or what was wrong. It may
+raise what it likes: whatever a student's kernel does, the grader says so and
+goes on.
 """
 
 import subprocess

@@ -1,8 +1,8 @@
 """Lab 5's checks: recorded guests, migrated by two policies, and a real one.
 
 What a migration costs, in milliseconds: ten for each of downtime, which an
-outsider sees; one for each that throttling takes from the guest; one for each that
-the migration lasts beyond its first round and its end.
+outsider sees; one for each that throttling takes from the guest; one for each
+that the migration lasts beyond its first round and its end.
 """
 
 import json

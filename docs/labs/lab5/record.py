@@ -1,21 +1,24 @@
 #!/usr/bin/python3
 """record.py NAME COMMAND: records which pages a Linux guest writes, for lab 5.
 
-Debian's kernel runs in plain QEMU with its memory in a file. COMMAND is typed at
-its shell; then the machine is run for a step of some milliseconds, stopped, and
-its memory compared with what it was. A page that was written with what it held
-already is not seen. Needs out/linux: tools/guest_linux.py cloud. The traces here:
+Debian's kernel runs in plain QEMU with its memory in a file. COMMAND is typed
+at its shell; then the machine is run for a step of some milliseconds, stopped,
+and its memory compared with what it was. A page that was written with what it
+held already is not seen. Needs out/linux: tools/guest_linux.py cloud. The traces
+here, of guests with 80 to 112 MiB:
 
     idle    sleep 99
     hot     dirty 3
-    steady  dirty 24 700
-    wide    dirty 40 4500
-    burst   while :; do dd if=/dev/urandom of=/tmp/x bs=1M count=9; sleep 1; done
-    build   while :; do seq 9000 | sort -R | md5sum >/tmp/y; ls -lR /sys | wc; done
+    steady  dirty 16 700
+    wide    dirty 12 0
+    burst   while :; do dd if=/dev/urandom of=/tmp/x bs=1M count=9; sleep 1;
+            done
+    build   while :; do seq 9000 | sort -R | md5sum >/tmp/y; ls -lR /sys | wc;
+            done
 
 A trace's first line is `pages N`; each other is a step: its microseconds, then
-the pages written, as runs FIRST or FIRST+MORE, FIRST counted from the last run's
-end.
+the pages written, as runs FIRST or FIRST+MORE, FIRST counted from the last
+run's end.
 """
 
 import json

@@ -1,12 +1,14 @@
 /*
- * Lab 3: second-level page tables. This file takes the place of kernel/vm/slpt.c.
+ * Lab 3: second-level page tables. This file takes the place of
+ * kernel/vm/slpt.c.
  *
  * The tree has four levels of 512 entries. Level 0 is the lowest: its entries
- * map 4 KiB each, those of level 1 2 MiB, of level 2 1 GiB, of level 3 512 GiB. An
- * entry is not present, or a leaf (it maps memory), or it names the table below.
- * kernel/vm/slpt_tree.h has what reads entries: index_at(), is_present(),
- * is_leaf(), table_of(), load(), valid_range(), note_narrowing(), LEVEL_SIZE().
- * kernel/vm/slpt.h is the contract that the rest of the kernel relies on.
+ * map 4 KiB each, those of level 1 2 MiB, of level 2 1 GiB, of level 3 512 GiB.
+ * An entry is not present, or a leaf (it maps memory), or it names the table
+ * below. kernel/vm/slpt_tree.h has what reads entries: index_at(),
+ * is_present(), is_leaf(), table_of(), load(), valid_range(), note_narrowing(),
+ * LEVEL_SIZE(). kernel/vm/slpt.h is the contract that the rest of the kernel
+ * relies on.
  *
  * Which bit means what differs between EPT and NPT; slpt->format tells. Nothing
  * here may know a bit by its number.
@@ -19,8 +21,9 @@
 /*
  * TODO 1: the bits of an entry that give these rights (SLPT_READ and its kin).
  *
- * f->read, f->write and f->exec are set to allow. f->no_exec is set to *forbid*.
- * A format has f->exec (EPT) or f->no_exec (NPT); the one it lacks is 0.
+ * f->read, f->write and f->exec are set to allow. f->no_exec is set to
+ * *forbid*. A format has f->exec (EPT) or f->no_exec (NPT); the one it lacks is
+ * 0.
  */
 static u64 rights_to_bits(const struct slpt_format *f, u32 rights)
 {
@@ -108,14 +111,14 @@ bool slpt_lookup(const struct slpt *slpt, u64 gpa, struct slpt_leaf *leaf)
 /* --- mapping -------------------------------------------------------------- */
 
 /*
- * TODO 3: turn the leaf *entry at `level` (1 or 2) into a table of 512 leaves one
- * level lower that map the same memory with the same rights, A and D.
+ * TODO 3: turn the leaf *entry at `level` (1 or 2) into a table of 512 leaves
+ * one level lower that map the same memory with the same rights, A and D.
  *
  * page_alloc(0) gives a page's physical address, or 0: then E_NOMEM. Fill the
  * table first, then put it in place with ONE atomic exchange: another processor
- * may be walking this way, and may set A or D in the old leaf while you copy. If
- * it did (__atomic_compare_exchange_n tells), copy again. A table's entry is its
- * address | format->table. Count in slpt->pages and slpt->splits. Is it a
+ * may be walking this way, and may set A or D in the old leaf while you copy.
+ * If it did (__atomic_compare_exchange_n tells), copy again. A table's entry is
+ * its address | format->table. Count in slpt->pages and slpt->splits. Is it a
  * narrowing? (No: no translation that anybody holds becomes wrong.)
  */
 err_t slpt_split_leaf(struct slpt *slpt, u64 *entry, unsigned level)
@@ -125,8 +128,8 @@ err_t slpt_split_leaf(struct slpt *slpt, u64 *entry, unsigned level)
 
 /*
  * TODO 3: the entry for gpa at exactly this level. On the way down a missing
- * table is made (page_alloc_zeroed(0); count it in slpt->pages) and a larger leaf
- * is split if `create`; if not `create`, or for want of memory, NULL.
+ * table is made (page_alloc_zeroed(0); count it in slpt->pages) and a larger
+ * leaf is split if `create`; if not `create`, or for want of memory, NULL.
  */
 u64 *slpt_find_entry(struct slpt *slpt, u64 gpa, unsigned level, bool create)
 {
