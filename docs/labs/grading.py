@@ -43,12 +43,16 @@ class Boot:
     vms: str = ""
     cpus: int = 1
     cpu: str = ""  # the emulator's name for another processor
-    seconds: int = 120  # of a busy computer
+    seconds: int = 60  # in QEMU, on a busy computer
 
     @property
     def hardware(self) -> Platform:
         base = PLATFORMS[self.platform]
         return replace(base, cpu=self.cpu) if self.cpu else base
+
+    @property
+    def patience(self) -> int:
+        return self.seconds * (4 if self.hardware.emulator == "bochs" else 1)
 
     @property
     def config(self) -> str:
@@ -153,7 +157,7 @@ class Lab:
                         kernel=self.out / "kernel.bin")
             machine = Machine(spec, self.out / f"run-{boot.name}")
             with machine:
-                outcome = machine.wait(boot.seconds)
+                outcome = machine.wait(boot.patience)
             self.runs[boot] = Run(outcome, machine.serial_text())
         return self.runs[boot]
 

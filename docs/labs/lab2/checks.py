@@ -29,7 +29,7 @@ def harmless(lab: Lab) -> Optional[str]:
 
 def others(lab: Lab) -> Optional[str]:
     run = lab.boot(Boot("others", lab.engine, "wait 30; vm list; off",
-                        BIT32 + STRANGE, seconds=180))
+                        BIT32 + STRANGE))
     return run.wants("prot32", "ok prot32.exits") or run.ended()
 
 

@@ -12,7 +12,7 @@ def selftest(way: str) -> Check:
     def run(lab: Lab) -> Optional[str]:
         run = lab.boot(Boot("selftest", lab.engine,
                             "selftest dirty-wp; selftest dirty-dbit; "
-                            "selftest dirty-pml; off", cpus=2, seconds=180))
+                            "selftest dirty-pml; off", cpus=2))
         return run.host_says(f"ok selftest.dirty-{way}") or run.ended()
 
     return Check(f"selftest dirty-{way}, on two CPUs", 8,

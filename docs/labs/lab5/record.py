@@ -4,8 +4,8 @@
 Debian's kernel runs in plain QEMU with its memory in a file. COMMAND is typed
 at its shell; then the machine is run for a step of some milliseconds, stopped,
 and its memory compared with what it was. A page that was written with what it
-held already is not seen. Needs out/linux: tools/guest_linux.py cloud. The traces
-here, of guests with 80 to 112 MiB:
+held already is not seen. Needs out/linux: tools/guest_linux.py cloud. The
+traces here, of guests with 80 to 112 MiB:
 
     idle    sleep 99
     hot     dirty 3
