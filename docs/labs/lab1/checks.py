@@ -28,8 +28,8 @@ def without_paging(lab: Lab) -> Optional[str]:
 
 def firmware(name: str, points: int) -> Check:
     return unit(name, points, "The processor here is made up: its registers "
-                "are in docs/labs/lab1/grade.c, with what they refuse. #GP is "
-                "said where a real one would raise it.")
+                "are in docs/labs/lab1/processor.c, with what they refuse. "
+                "#GP is said where a real one would raise it.")
 
 
 MEMORY = "Every way out gives back what was got before; count the pages."

@@ -1,6 +1,6 @@
 /*
  * For lab 1's unit checks, found before the kernel's header of this name: the
- * same constants, and a processor made up by grade.c in the place of those
+ * same constants, and a processor made up by processor.c in the place of those
  * registers and instructions that only a kernel may use.
  */
 #ifndef LAB1_FAKE_REGS_H
