@@ -27,7 +27,7 @@ include migrate/migrate.mk
 
 KERNEL_DIRS := kernel kernel/cpu kernel/mm kernel/lib kernel/vm kernel/vmx \
 	       kernel/svm kernel/machine kernel/net kernel/shell \
-	       kernel/migration drivers
+	       kernel/migration kernel/trace drivers
 KERNEL_SRC  := $(sort $(foreach d,$(KERNEL_DIRS),$(wildcard $(d)/*.c $(d)/*.S)))
 KERNEL_OBJ  := $(patsubst %,$(OUT)/obj/%.o,$(KERNEL_SRC))
 # Large fills and copies are calls: `rep stos` inline is slow where the processor
@@ -36,9 +36,10 @@ string_calls = -m$(1)-strategy=unrolled_loop:128:noalign,libcall:-1:noalign
 # Small everywhere, fast on the way from exit to entry, of a frame, and in the
 # copy loops.
 # What is small keeps its frame pointers and its functions, for backtraces.
-KERNEL_FAST  += $(addprefix kernel/,lib/string.c vm/run.c vm/exits.c vm/fetch.c \
-		vm/inject.c vm/slpt.c vm/dirty.c svm/enter.c svm/quick.c \
-		svm/exit.c vmx/enter.c vmx/exit.c net/switch.c machine/virtqueue.c \
+KERNEL_FAST  += $(addprefix kernel/,lib/string.c vm/run.c vm/exits.c \
+		vm/exits_asked.c vm/fetch.c vm/inject.c vm/slpt.c \
+		vm/slpt_watch.c vm/dirty.c vm/dirty_harvest.c svm/enter.c \
+		svm/quick.c svm/exit.c vmx/enter.c vmx/exit.c net/switch.c machine/virtqueue.c \
 		machine/virtio_net.c) \
 		$(addprefix drivers/,netdev.c virtq.c virtio_net.c)
 FAST_FLAGS   := -O2 -fomit-frame-pointer
@@ -67,12 +68,15 @@ $(OUT)/obj/%.S.o: %.S Makefile
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(KERNEL_FLAGS) -D__ASSEMBLY__ -MMD -MP -c $< -o $@
 
+# link_kernel MAP
+link_kernel = $(LD) -nostdlib -static -z max-page-size=4096 --build-id=none \
+	      --fatal-warnings --no-warn-rwx-segments --gc-sections -Map=$(1) \
+	      -T linker.ld -o $@ $(filter %.o,$^) \
+	      -L/usr/lib/x86_64-linux-gnu -Bstatic $(MIGRATE_LIBS)
+
 $(OUT)/kernel.elf: $(KERNEL_OBJ) $(MIGRATE_OBJ) linker.ld
 	$(call say,LD,$@)
-	$(Q)$(LD) -nostdlib -static -z max-page-size=4096 --build-id=none \
-		--fatal-warnings --no-warn-rwx-segments --gc-sections \
-		-Map=$(OUT)/kernel.map -T linker.ld -o $@ $(KERNEL_OBJ) $(MIGRATE_OBJ) \
-		-L/usr/lib/x86_64-linux-gnu -Bstatic $(MIGRATE_LIBS)
+	$(Q)$(call link_kernel,$(OUT)/kernel.map)
 
 # The kernel as it is shipped: symbols (for backtraces), no debug information.
 $(OUT)/kernel.bin: $(OUT)/kernel.elf
@@ -86,6 +90,7 @@ include boot/boot.mk
 -include tests/fuzz/fuzz.mk
 -include tools/tools.mk
 -include tools/run.mk
+-include docs/labs/labs.mk
 
 clean: ## remove what was built
 	rm -rf $(OUT)

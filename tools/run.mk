@@ -84,7 +84,7 @@ lint: ## formatting and static analysis
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' Makefile tools/run.mk \
-		tests/fuzz/fuzz.mk migrate/migrate.mk | \
+		tests/fuzz/fuzz.mk migrate/migrate.mk docs/labs/labs.mk | \
 		while IFS='	' read -r name text; do \
 			printf '  make %-12s %s\n' "$$name" "$$text"; done
 

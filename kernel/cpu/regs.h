@@ -287,4 +287,26 @@ static inline void ltr(u16 selector)
 	asm volatile("ltr %0" ::"r"(selector) : "memory");
 }
 
+/* --- the virtualization engines' own (SDM vol. 3C 31.3, APM vol. 3) */
+
+/* False: VMfail. #UD and #GP where the manual says so. */
+static inline bool vmxon(u64 region)
+{
+	bool ok;
+
+	asm volatile("vmxon %1" : "=@cca"(ok) : "m"(region) : "memory");
+	return ok;
+}
+
+static inline void vmxoff(void)
+{
+	asm volatile("vmxoff" ::: "cc", "memory");
+}
+
+/* FS, GS, TR, LDTR and some MSRs into the VMCB at this physical address. */
+static inline void vmsave(u64 phys)
+{
+	asm volatile("vmsave %0" ::"a"(phys) : "memory");
+}
+
 #endif

@@ -3,6 +3,7 @@
 #include "lib/log.h"
 #include "lib/string.h"
 #include "migrate/wire.h"
+#include "migration/trace.h"
 #include "mm/heap.h"
 #include "mm/pages.h"
 #include "net/uplink.h"
@@ -124,6 +125,7 @@ static bool try_send(u8 *buffer, u32 size)
 	if (err)
 		sent(NULL, buffer); /* it is lost, as frames may be */
 	channel.queued = true;
+	trace_frame_sent(buffer, size);
 	return true;
 }
 
@@ -148,5 +150,6 @@ bool channel_flush(void)
 	if (channel.queued)
 		channel.dev->ops->flush(channel.dev);
 	channel.queued = false;
+	trace_frames_sent();
 	return channel.waiting;
 }

@@ -6,6 +6,7 @@
 #include "lib/string.h"
 #include "migration/channel.h"
 #include "migration/parts.h"
+#include "migration/trace.h"
 #include "mm/heap.h"
 #include "mm/pages.h"
 #include "net/away.h"
@@ -62,8 +63,10 @@ static unsigned describe(void *context, const char *vm, u64 pages)
 		 MAC_WORDS(in->target->link.peer));
 	if (in->target->from[0])
 		copy_string(in->peer, sizeof(in->peer), in->target->from);
-	if (!err)
+	if (!err) {
+		trace_step(in->vm, TRACE_ARRIVING);
 		return MIG_OK;
+	}
 	return err == E_NOMEM	 ? MIG_MEMORY
 	       : err == E_EXISTS ? MIG_EXISTS
 				 : MIG_HOST;
@@ -78,8 +81,11 @@ static unsigned load(void *context, const u8 *state, size_t size)
 {
 	struct incoming *in = context;
 	u64 start = in->loaded_at = now_ns();
-	err_t err = vm_restore(in->vm, state, size, in->why, sizeof(in->why));
+	err_t err;
 
+	trace_step(in->vm, TRACE_BUILD);
+	err = vm_restore(in->vm, state, size, in->why, sizeof(in->why));
+	trace_step(in->vm, TRACE_BUILT);
 	if (!err)
 		(void)away_hold(in->vm); /* else its frames are lost, as ever */
 	in->restore_ns = now_ns() - start;
@@ -96,6 +102,7 @@ static void run(void *context)
 	err_t err = vm_run(in->vm, stood);
 
 	in->run_ns = now_ns() - start;
+	trace_step(in->vm, TRACE_RUNS);
 	if (err)
 		log_error("%s: does not run: %s", in->vm_name, err_text(err));
 	away_back(in->vm);
@@ -107,6 +114,7 @@ static void discard(void *context)
 {
 	struct incoming *in = context;
 
+	trace_step(in->vm, TRACE_DISCARDED);
 	vm_discard(in->vm);
 	away_forget(in->vm);
 	migration_take_cpu();

@@ -4,6 +4,7 @@
 #include "lib/string.h"
 #include "migration/channel.h"
 #include "migration/parts.h"
+#include "migration/trace.h"
 #include "mm/heap.h"
 #include "mm/pages.h"
 #include "net/away.h"
@@ -39,6 +40,7 @@ static void stop(void *context)
 	struct outgoing *out = context;
 
 	out->at = (struct handover){.stop = now_ns()};
+	trace_step(out->vm, TRACE_STOP);
 	if (away_hold(out->vm))
 		log_warn("%s: no memory to hold its frames",
 			 out->vm->config.name);
@@ -46,6 +48,7 @@ static void stop(void *context)
 	if (!out->frozen)
 		out->why = "the guest has ended";
 	out->at.stopped = now_ns();
+	trace_step(out->vm, TRACE_STOPPED);
 	migration_take_cpu();
 	tell_outgoing(out, "stopped");
 }
@@ -57,6 +60,7 @@ static void resume(void *context)
 	if (out->frozen)
 		vm_thaw(out->vm);
 	away_back(out->vm);
+	trace_step(out->vm, TRACE_RESUMED);
 	migration_take_cpu();
 	out->frozen = false;
 }
@@ -75,6 +79,7 @@ static size_t save(void *context, u8 *to, size_t room)
 	size_t size = out->frozen ? vm_save(out->vm, to, room) : 0;
 
 	out->at.saved = now_ns();
+	trace_step(out->vm, TRACE_SAVED);
 	return size;
 }
 
@@ -103,6 +108,7 @@ static void release(void *context)
 	struct outgoing *out = context;
 
 	out->at.done = now_ns();
+	trace_step(out->vm, TRACE_RELEASED);
 	out->tracking = out->frozen = false;
 	dirty_off(out->vm);
 	dirty_get_stats(out->vm, &out->dirty);
@@ -192,6 +198,7 @@ err_t outgoing_start(struct vm *vm, const char *host,
 	source_init(out->source, &out->config, &ops, out, out->memory);
 	source_begin(out->source, migration_now());
 	out->began = out->told_at = now_ns();
+	trace_step(vm, TRACE_STARTED);
 	tell_outgoing(out, "started");
 	return E_OK;
 }
@@ -239,9 +246,13 @@ static void note_times(struct outgoing *out)
 		break;
 	case SOURCE_PREPARING:
 		at->pages = at->pages ? at->pages : now;
+		if (!at->prepare)
+			trace_step(out->vm, TRACE_PREPARE);
 		at->prepare = at->prepare ? at->prepare : now;
 		break;
 	case SOURCE_IN_DOUBT:
+		if (!at->commit)
+			trace_step(out->vm, TRACE_COMMIT);
 		at->commit = at->commit ? at->commit : now;
 		break;
 	default:
@@ -259,6 +270,8 @@ static void tell_end(struct outgoing *out)
 		dirty_get_stats(out->vm, &out->dirty);
 	}
 	out->tracking = false;
+	if (source->state != SOURCE_DONE)
+		trace_step(out->vm, TRACE_FAILED);
 	if (source->state == SOURCE_DONE)
 		tell_done(out);
 	else if (source->code == MIG_DRY)
@@ -327,6 +340,7 @@ void outgoing_look(void)
 		check_guest(out);
 	note_times(out);
 	tell_session(out);
+	trace_rounds(out);
 	if (source_ended(out->source))
 		tell_end(out);
 	else

@@ -8,6 +8,7 @@
  *	incoming.c  the VMs that arrive, or have
  *	needs.c     what a VM asks of its next host, and what this one has
  *	tell.c      what people and programs are told
+ *	trace.c     what a trace tells
  *	operator.c  what people and programs say
  */
 #ifndef MIGRATION_PARTS_H
@@ -67,7 +68,7 @@ struct outgoing {
 	struct dirty_stats dirty;
 	enum source_state seen; /* when it was looked at last */
 	bool told;		/* its end */
-	u32 told_rounds, told_sessions;
+	u32 told_rounds, told_sessions, traced_rounds;
 	u64 began;
 	u64 told_at;	 /* ns, of the last word on how it goes */
 	u64 told_bytes;	 /* that had been sent then */

@@ -7,6 +7,7 @@
 #include "lib/string.h"
 #include "migration/channel.h"
 #include "migration/parts.h"
+#include "migration/trace.h"
 #include "vm/sched.h"
 #include "vm/vm.h"
 
@@ -101,6 +102,7 @@ static void receive(const void *buffer, u32 size)
 	bool leaves = size <= sizeof(copy) && outgoing_is_for(frame, size);
 
 	migration_take_cpu();
+	trace_frame_received(frame, size);
 	incoming_make_room(frame, size);
 	if (leaves)
 		memcpy(copy, frame, MIN(size, sizeof(copy)));
@@ -179,6 +181,7 @@ static bool work(void)
 {
 	bool more = send_burst();
 
+	trace_frames_received();
 	outgoing_look();
 	incoming_look();
 	return more;

@@ -31,6 +31,7 @@ extern const struct command host_commands[];	/* commands_host.c */
 extern const struct command vm_commands[];	/* commands_vm.c */
 extern const struct command net_commands[];	/* net_list.c */
 extern const struct command migrate_commands[]; /* commands_migrate.c */
+extern const struct command trace_commands[];	/* commands_trace.c */
 
 #define COMMAND_MAX 200 /* characters of a line */
 

@@ -16,7 +16,7 @@ static const struct command help_commands[] = {
 
 static const struct command *const groups[] = {
 	help_commands, host_commands,	 vm_commands,
-	net_commands,  migrate_commands,
+	net_commands,  migrate_commands, trace_commands,
 };
 
 #define for_each_command(c)                                 \

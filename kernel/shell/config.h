@@ -28,6 +28,7 @@
  *	populate = no			# or yes: all memory at the start
  *	on-reset = restart		# or end
  *	cpu = 1				# host CPU; left out: spread
+ *	counters = no			# or yes: it sees what exits cost
  *
  *	[nic lan]			# a network device of the host
  *	device = first			# or 00:02.0, or its MAC address

@@ -320,6 +320,7 @@ static const struct key vm_keys[] = {
 	{"populate", set_flag, VM(populate), .words = flag_words},
 	{"on-reset", set_word, VM(on_reset), .words = reset_words},
 	{"cpu", set_number, VM(host_cpu), .high = CONFIG_CPU_MAX},
+	{"counters", set_flag, VM(counters), .words = flag_words},
 	{NULL},
 };
 

@@ -8,16 +8,21 @@
  */
 #include "cpu/regs.h"
 #include "svm/svm.h"
+#include "trace/trace.h"
 #include "vm/fetch.h"
 #include "vm/model.h"
 #include "vm/vm.h"
 
-/* Nothing happened but the exit, and nothing else is to be done. */
+/*
+ * Nothing happened but the exit, and nothing else is to be done, not even a
+ * trace.
+ */
 static inline bool is_quiet(const struct vcpu *vcpu, const struct vmcb *vmcb,
 			    u64 now)
 {
 	const struct svm_vcpu *svm = vcpu->hw;
-	u64 special = svm->after | (vmcb->int_state & INTERRUPT_SHADOW) |
+	u64 special = svm->after | trace_wanted |
+		      (vmcb->int_state & INTERRUPT_SHADOW) |
 		      (vmcb->exit_int_info & EVENT_VALID) |
 		      (vmcb->rflags & VCPU_SKIP_FLAGS) |
 		      __atomic_load_n(&vcpu->requests, __ATOMIC_RELAXED);

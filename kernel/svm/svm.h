@@ -2,7 +2,8 @@
  * Inside the SVM engine: what it keeps of a processor and of a vCPU, and which
  * file does what.
  *
- *	svm.c     the engine's table: processors and vCPUs on, off and entered
+ *	start.c   whether there is SVM, and processors on and off
+ *	svm.c     the engine's table: vCPUs on, off and entered
  *	enter.c   the round trip through it
  *	entry.S   the world switch
  *	quick.c   the few exits that are answered without it
@@ -35,6 +36,12 @@ struct svm_caps {
 };
 
 extern struct svm_caps svm_caps;
+
+/* --- start.c: struct engine's functions of these names */
+
+err_t svm_probe(struct engine_caps *caps);
+err_t svm_cpu_on(struct cpu *cpu);
+void svm_cpu_off(struct cpu *cpu);
 
 /* --- a processor and a vCPU (svm.c, entry.S) */
 

@@ -6,7 +6,7 @@
  * translation lets through until then is in the page before its content is
  * read.
  */
-#include "vm/dirty.h"
+#include "vm/dirty_state.h"
 
 #include "cpu/cpu.h"
 #include "cpu/time.h"
@@ -14,23 +14,6 @@
 #include "lib/string.h"
 #include "mm/heap.h"
 #include "vm/shootdown.h"
-#include "vm/vm.h"
-
-/* How much is done under tables_lock at once: entries, and what they map. */
-#define STEP	   1024u
-#define STEP_BYTES (STEP * PAGE_SIZE)
-
-#define WATCHED (SLPT_READ | SLPT_EXEC)
-
-struct dirty {
-	enum dirty_way way; /* changed under tables_lock */
-	bool logging;	    /* the vCPUs are to keep logs */
-	u64 calls;	    /* for what is in the logs */
-	u64 *pages;	    /* memory.dirty, while it is on */
-	size_t words;
-	u64 held_since;
-	struct dirty_stats stats; /* splits, merges: what not to count */
-};
 
 const char *const dirty_names[DIRTY_WAYS] = {
 	[DIRTY_OFF] = "off",
@@ -85,19 +68,7 @@ void dirty_mark(struct vm *vm, u64 gpa, u64 size)
 
 /* --- the tables, in steps */
 
-/* RAM's two parts by offset: where the byte at offset is, where its part ends.
- */
-static u64 gpa_of(const struct guest_memory *mem, u64 offset, u64 *end)
-{
-	if (offset < mem->low_size) {
-		*end = mem->low_size;
-		return offset;
-	}
-	*end = RAM_HOLE_END + mem->size - mem->low_size;
-	return RAM_HOLE_END + offset - mem->low_size;
-}
-
-static void begin(struct vm *vm)
+void dirty_begin(struct vm *vm)
 {
 	tables_begin(vm);
 	vm->dirty->held_since = rdtsc();
@@ -111,14 +82,14 @@ static void step_ends(struct dirty *d)
 		MAX(d->stats.held_ns, tsc_to_ns(now - d->held_since));
 }
 
-static void yield(struct vm *vm)
+void dirty_yield(struct vm *vm)
 {
 	step_ends(vm->dirty);
 	tables_yield(vm);
 	vm->dirty->held_since = rdtsc();
 }
 
-static void end(struct vm *vm)
+void dirty_end(struct vm *vm)
 {
 	step_ends(vm->dirty);
 	tables_end(vm);
@@ -127,11 +98,11 @@ static void end(struct vm *vm)
 static void watch(struct vm *vm, enum slpt_watching watching)
 {
 	for (u64 offset = 0; offset < vm->memory.size;) {
-		u64 stop, gpa = gpa_of(&vm->memory, offset, &stop);
+		u64 stop, gpa = dirty_gpa(&vm->memory, offset, &stop);
 
 		offset +=
 			slpt_watch(&vm->slpt, gpa, stop, watching, STEP) - gpa;
-		yield(vm);
+		dirty_yield(vm);
 	}
 }
 
@@ -143,15 +114,15 @@ static void merge(struct vm *vm, u64 leaf_size)
 	for (u64 offset = 0; offset < vm->memory.size;) {
 		unsigned looked = 0;
 
-		begin(vm);
+		dirty_begin(vm);
 		while (offset < vm->memory.size && looked++ < SLPT_RETIRED) {
 			u64 stop;
 
-			slpt_merge(slpt, gpa_of(&vm->memory, offset, &stop),
+			slpt_merge(slpt, dirty_gpa(&vm->memory, offset, &stop),
 				   leaf_size);
 			offset += leaf_size;
 		}
-		end(vm);
+		dirty_end(vm);
 		slpt_free_retired(slpt);
 	}
 }
@@ -174,11 +145,7 @@ void dirty_log_full(struct vcpu *vcpu)
 	dirty_log(vcpu);
 }
 
-/*
- * Has every vCPU do dirty_log(). One that is not running has an empty log, and
- * looks at its requests before it runs again.
- */
-static void call_logs(struct vm *vm, bool on)
+void dirty_call_logs(struct vm *vm, bool on)
 {
 	struct dirty *d = vm->dirty;
 	u64 calls;
@@ -243,12 +210,12 @@ err_t dirty_on(struct vm *vm, enum dirty_way way)
 		return err;
 	__atomic_store_n(&vm->memory.dirty, vm->dirty->pages, __ATOMIC_SEQ_CST);
 	if (way == DIRTY_PML)
-		call_logs(vm, true);
-	begin(vm);
+		dirty_call_logs(vm, true);
+	dirty_begin(vm);
 	vm->dirty->way = way;
 	watch(vm, way == DIRTY_WP ? SLPT_WATCH_RIGHT : SLPT_WATCH_DIRTY);
 	slpt_forget(&vm->slpt);
-	end(vm);
+	dirty_end(vm);
 	vm->dirty->stats.on_ns = now_ns() - start;
 	return E_OK;
 }
@@ -260,13 +227,13 @@ void dirty_off(struct vm *vm)
 
 	if (dirty_way(vm) == DIRTY_OFF)
 		return;
-	begin(vm);
+	dirty_begin(vm);
 	d->way = DIRTY_OFF;
 	__atomic_store_n(&vm->memory.dirty, NULL, __ATOMIC_SEQ_CST);
 	watch(vm, SLPT_WATCH_NONE);
-	end(vm);
+	dirty_end(vm);
 	if (d->logging)
-		call_logs(vm, false);
+		dirty_call_logs(vm, false);
 	merge(vm, MIB(2));
 	merge(vm, GIB(1));
 	d->stats.off_ns = now_ns() - start;
@@ -280,112 +247,4 @@ void dirty_release(struct vm *vm)
 	kfree(vm->dirty->pages);
 	kfree(vm->dirty);
 	vm->dirty = NULL;
-}
-
-/* --- faults */
-
-u32 dirty_rights(const struct vm *vm)
-{
-	return dirty_way(vm) == DIRTY_OFF ? SLPT_RWX : WATCHED;
-}
-
-/* A large page's first write: from here on each of its 4 KiB has a D bit. */
-static err_t open_chunk(struct vm *vm, u64 gpa)
-{
-	u64 start = gpa & ~(CHUNK_SIZE - 1);
-	err_t err = slpt_split(&vm->slpt, start, CHUNK_SIZE, PAGE_SIZE);
-
-	return err ? err : slpt_protect(&vm->slpt, start, CHUNK_SIZE, SLPT_RWX);
-}
-
-err_t dirty_fault(struct vm *vm, u64 gpa, bool write)
-{
-	u64 page = gpa & ~PAGE_MASK;
-	enum dirty_way way = dirty_way(vm);
-	struct slpt_leaf leaf;
-	err_t err;
-
-	if (way == DIRTY_OFF)
-		return slpt_protect(&vm->slpt, page, PAGE_SIZE, SLPT_RWX);
-	/* Another vCPU may have been here first. */
-	if (!write ||
-	    (slpt_lookup(&vm->slpt, gpa, &leaf) && (leaf.rights & SLPT_WRITE)))
-		return E_OK;
-	vm->dirty->stats.faults++;
-	if (way != DIRTY_WP)
-		return open_chunk(vm, gpa);
-	err = slpt_protect(&vm->slpt, page, PAGE_SIZE, SLPT_RWX);
-	if (!err)
-		dirty_mark(vm, page, PAGE_SIZE);
-	return err;
-}
-
-/* --- the harvest */
-
-static void found_dirty(void *context, u64 gpa, u64 size)
-{
-	dirty_mark(context, gpa, size);
-}
-
-/* The pages that were taken are to show their next write. */
-static void rearm(struct vm *vm, u64 first_page, u64 taken)
-{
-	for (; taken; taken &= taken - 1) {
-		u64 stop, page = first_page + (u64)__builtin_ctzll(taken);
-		u64 gpa = gpa_of(&vm->memory, page << PAGE_SHIFT, &stop);
-
-		if (vm->dirty->way == DIRTY_WP)
-			(void)slpt_protect(&vm->slpt, gpa, PAGE_SIZE, WATCHED);
-		else
-			slpt_harvest_dirty(&vm->slpt, gpa, PAGE_SIZE, NULL,
-					   NULL);
-	}
-}
-
-static u64 harvest_step(struct vm *vm, u64 offset, u64 *bitmap)
-{
-	struct dirty *d = vm->dirty;
-	u64 stop, gpa = gpa_of(&vm->memory, offset, &stop), count = 0;
-	size_t word = (offset >> PAGE_SHIFT) / 64;
-	size_t end = MIN(word + STEP / 64, d->words);
-
-	if (d->way == DIRTY_DBIT)
-		slpt_harvest_dirty(&vm->slpt, gpa, MIN(STEP_BYTES, stop - gpa),
-				   found_dirty, vm);
-	for (; word < end; word++) {
-		u64 taken = 0;
-
-		if (__atomic_load_n(&d->pages[word], __ATOMIC_RELAXED))
-			taken = __atomic_exchange_n(&d->pages[word], 0,
-						    __ATOMIC_SEQ_CST);
-		bitmap[word] |= taken;
-		count += word_count(taken);
-		if (d->way != DIRTY_DBIT)
-			rearm(vm, word * 64, taken);
-	}
-	return count;
-}
-
-u64 dirty_harvest(struct vm *vm, u64 *bitmap)
-{
-	u64 start = now_ns(), took, count = 0;
-	struct dirty_stats *stats;
-
-	if (dirty_way(vm) == DIRTY_OFF)
-		return 0;
-	if (vm->dirty->logging)
-		call_logs(vm, true);
-	begin(vm);
-	for (u64 offset = 0; offset < vm->memory.size; offset += STEP_BYTES) {
-		count += harvest_step(vm, offset, bitmap);
-		yield(vm);
-	}
-	end(vm);
-	stats = &vm->dirty->stats;
-	took = now_ns() - start;
-	stats->harvests++;
-	stats->harvest_ns += took;
-	stats->longest_ns = MAX(stats->longest_ns, took);
-	stats->pages += count;
-	return count;
 }

@@ -5,6 +5,7 @@
  * done here, one element at a time.
  */
 #include "cpu/regs.h"
+#include "trace/trace.h"
 #include "vm/decode_mmio.h"
 #include "vm/dirty.h"
 #include "vm/handlers.h"
@@ -26,6 +27,9 @@ static enum next_step ram_fault(struct vcpu *vcpu, const struct exit_memory *m)
 		err = vm_map_chunk(vm, m->gpa);
 	if (!err && (mapped || write))
 		err = dirty_fault(vm, m->gpa, write);
+	if (mapped && write && trace_wants(TRACE_DIRTY))
+		trace_put(TRACE_DIRTY_FAULT, trace_who(vm->index, vcpu->id), 0,
+			  m->gpa, vcpu->state.rip, 0);
 	spin_unlock(&vm->tables_lock);
 	if (err)
 		vm_crash(vm, "no memory for the tables of GPA %lx", m->gpa);

@@ -19,6 +19,10 @@ typedef enum next_step (*exit_handler)(struct vcpu *vcpu, struct vm_exit *exit);
 
 extern const exit_handler exit_handlers[EXIT_REASON_COUNT];
 
+/* exits_asked.c */
+enum next_step handle_cpuid(struct vcpu *vcpu, struct vm_exit *exit);
+enum next_step handle_hypercall(struct vcpu *vcpu, struct vm_exit *exit);
+
 /* exits_registers.c */
 enum next_step handle_cr(struct vcpu *vcpu, struct vm_exit *exit);
 enum next_step handle_dr(struct vcpu *vcpu, struct vm_exit *exit);

@@ -1,6 +1,7 @@
 /* Stepping over instructions and giving the guest exceptions. */
 #include "cpu/regs.h"
 #include "cpu/time.h"
+#include "trace/trace.h"
 #include "vm/handlers.h"
 #include "vm/walk.h"
 
@@ -54,6 +55,9 @@ void vcpu_inject(struct vcpu *vcpu, u8 vector, bool has_error, u32 error)
 		.has_error = has_error,
 		.error = has_error ? error : 0,
 	};
+	if (trace_wants(TRACE_INTERRUPTS))
+		trace_put(TRACE_INJECT, trace_who(vcpu->vm->index, vcpu->id),
+			  vector, EVENT_EXCEPTION, 0, 0);
 	/* A fault's saved RFLAGS has RF set (SDM vol. 3B 18.3.1.1). */
 	if (vector != EXC_DB)
 		s->rflags |= RFLAGS_RF;

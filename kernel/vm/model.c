@@ -23,7 +23,8 @@ static u32 xsave_size(u64 xcr0)
 
 static bool needs_adjusting(u32 leaf)
 {
-	return leaf == 1 || leaf == 0xb || leaf == 0xd;
+	return leaf == 1 || leaf == 0xb || leaf == 0xd ||
+	       (leaf >= OWN_LEAF && leaf <= EXIT_KIND_LEAF);
 }
 
 static bool has_subleaves(u32 leaf)
@@ -206,6 +207,37 @@ static void topology(const struct vcpu *vcpu, u32 subleaf,
 	result->edx = vcpu->id;
 }
 
+/*
+ * What exits cost this vCPU on this host: of one kind, or of all. The exit that
+ * asks is counted; its cycles are not, it still goes on.
+ */
+static void exits_of(const struct vcpu *vcpu, u32 first, u32 end,
+		     struct cpuid_result *result)
+{
+	u64 count = 0, cycles = 0;
+
+	for (u32 kind = first; kind < end; kind++) {
+		count += vcpu->exits[kind].count;
+		cycles += vcpu->exits[kind].cycles;
+	}
+	*result =
+		(struct cpuid_result){count, count >> 32, cycles, cycles >> 32};
+}
+
+/* Our own leaves: for guests that are allowed to look (docs/machine.md). */
+static void own_leaf(const struct vcpu *vcpu, u32 leaf, u32 subleaf,
+		     struct cpuid_result *result)
+{
+	if (!vcpu->vm->config.counters)
+		return;
+	if (leaf == OWN_LEAF)
+		result->eax = EXIT_KIND_LEAF;
+	else if (leaf == EXITS_LEAF)
+		exits_of(vcpu, 0, EXIT_REASON_COUNT, result);
+	else if (subleaf < EXIT_REASON_COUNT)
+		exits_of(vcpu, subleaf, subleaf + 1, result);
+}
+
 /* What depends on the vCPU and its registers. */
 static void adjust(struct vcpu *vcpu, u32 leaf, u32 subleaf,
 		   struct cpuid_result *result)
@@ -226,6 +258,9 @@ static void adjust(struct vcpu *vcpu, u32 leaf, u32 subleaf,
 		/* XSETBV cannot be trapped everywhere: ask the register. */
 		if (!subleaf && features.xsave)
 			result->ebx = xsave_size(xgetbv(0));
+		break;
+	case OWN_LEAF ... EXIT_KIND_LEAF:
+		own_leaf(vcpu, leaf, subleaf, result);
 		break;
 	}
 }

@@ -8,6 +8,8 @@
 #define MAX_EXTENDED_LEAF 0x80000008
 #define HYPERVISOR_LEAF	  0x40000000
 #define OWN_LEAF	  0x40000100
+#define EXITS_LEAF	  (OWN_LEAF + 1) /* with `counters = yes` */
+#define EXIT_KIND_LEAF	  (OWN_LEAF + 2)
 
 /* One leaf: host & keep | set. Leaves without a row answer zero. */
 struct leaf_rule {

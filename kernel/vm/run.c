@@ -5,6 +5,7 @@
 #include "cpu/regs.h"
 #include "lib/panic.h"
 #include "lib/string.h"
+#include "trace/trace.h"
 #include "vm/dirty.h"
 #include "vm/handlers.h"
 #include "vm/machine.h"
@@ -21,6 +22,16 @@ void vcpu_kick(struct vcpu *vcpu, u64 request)
 		cpu_kick(cpu);
 }
 
+static void note_taken(struct vcpu *vcpu)
+{
+	if (trace_wants(TRACE_INTERRUPTS))
+		trace_put(TRACE_INJECT, trace_who(vcpu->vm->index, vcpu->id),
+			  vcpu->taken, EVENT_INTERRUPT, 0, 0);
+	machine->irq_taken(vcpu, vcpu->taken);
+	vcpu->taken = -1;
+	vcpu->injected++;
+}
+
 /*
  * Moves interrupts from the local APIC to the hardware. VMX injects at once, so
  * there may be a next one; SVM keeps the offer until the guest takes it.
@@ -33,9 +44,7 @@ static void offer_interrupts(struct vcpu *vcpu)
 		vcpu->engine->offer_interrupt(vcpu, vector);
 		if (vector < 0 || vcpu->taken < 0)
 			return;
-		machine->irq_taken(vcpu, vcpu->taken);
-		vcpu->taken = -1;
-		vcpu->injected++;
+		note_taken(vcpu);
 	}
 }
 
@@ -82,6 +91,14 @@ static void take_init_sipi(struct vcpu *vcpu, u64 requests)
 		start_at(vcpu, vcpu->sipi_vector);
 }
 
+static void offer_nmi(struct vcpu *vcpu)
+{
+	vcpu->nmi_waiting = !vcpu->engine->offer_nmi(vcpu);
+	if (!vcpu->nmi_waiting && trace_wants(TRACE_INTERRUPTS))
+		trace_put(TRACE_INJECT, trace_who(vcpu->vm->index, vcpu->id),
+			  EXC_NMI, EVENT_NMI, 0, 0);
+}
+
 /* What others have asked for. False: leave the run loop. */
 static bool serve_requests(struct vcpu *vcpu, u64 until)
 {
@@ -95,7 +112,7 @@ static bool serve_requests(struct vcpu *vcpu, u64 until)
 	if (requests & REQUEST_LOG)
 		dirty_log(vcpu);
 	if (requests & REQUEST_NMI)
-		vcpu->nmi_waiting = !vcpu->engine->offer_nmi(vcpu);
+		offer_nmi(vcpu);
 	if (requests & REQUEST_INTERRUPT) {
 		set_timer(vcpu, until);
 		offer_interrupts(vcpu);
@@ -117,9 +134,7 @@ static void __attribute__((noinline)) check_ledger(const struct vcpu *vcpu)
 
 static void __attribute__((noinline)) take_interrupt(struct vcpu *vcpu)
 {
-	machine->irq_taken(vcpu, vcpu->taken);
-	vcpu->taken = -1;
-	vcpu->injected++;
+	note_taken(vcpu);
 	vcpu_request(vcpu, REQUEST_INTERRUPT);
 }
 
@@ -129,6 +144,45 @@ look_around(struct vcpu *vcpu, u64 now, u64 until)
 {
 	vcpu_request(vcpu,
 		     REQUEST_INTERRUPT | (now >= until ? REQUEST_RESCHED : 0));
+}
+
+/* What a report of the exit would like to know beside its reason. */
+static u64 detail_of(const struct vcpu *vcpu)
+{
+	const struct vm_exit *exit = &vcpu->exit;
+
+	switch (exit->reason) {
+	case EXIT_CPUID:
+		return (u32)vcpu->state.gpr[RAX];
+	case EXIT_IO:
+		return exit->io.port | (u64)exit->io.in << 16;
+	case EXIT_MSR_READ:
+	case EXIT_MSR_WRITE:
+		return (u32)vcpu->state.gpr[RCX];
+	case EXIT_MEMORY:
+		return exit->memory.gpa;
+	case EXIT_EXCEPTION:
+		return exit->exception.vector;
+	case EXIT_CR:
+		return exit->cr.number;
+	default:
+		return exit->code;
+	}
+}
+
+/* Answers the exit that came at `left`, and puts it into the trace. */
+static enum next_step __attribute__((noinline))
+answer_traced(struct vcpu *vcpu, u64 left)
+{
+	enum exit_reason reason = vcpu->exit.reason;
+	u64 rip = vcpu->state.rip, detail = detail_of(vcpu);
+	enum next_step next = exit_handlers[reason](vcpu, &vcpu->exit);
+
+	if (trace_wants(TRACE_EXITS))
+		trace_put_at(left, TRACE_EXIT,
+			     trace_who(vcpu->vm->index, vcpu->id), reason, rip,
+			     rdtsc() - left, detail);
+	return next;
 }
 
 /*
@@ -167,7 +221,10 @@ void vcpu_run(struct vcpu *vcpu, u64 until)
 			take_interrupt(vcpu);
 		if (unlikely(left >= vcpu->look_at))
 			look_around(vcpu, left, until);
-		next = exit_handlers[reason](vcpu, &vcpu->exit);
+		if (trace_wants(TRACE_EXITS))
+			next = answer_traced(vcpu, left);
+		else
+			next = exit_handlers[reason](vcpu, &vcpu->exit);
 		if (likely(next == NEXT_SKIP))
 			vcpu_skip(vcpu, &vcpu->exit);
 		else if (next == NEXT_LEAVE)

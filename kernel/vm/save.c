@@ -19,6 +19,7 @@ struct saved_config {
 	u64 memory;
 	u32 cpus, cpu_model, console, net, mtu, on_reset;
 	u8 mac[6];
+	u8 counters;
 };
 
 #define CONFIG(member, n, max) \
@@ -34,6 +35,7 @@ static const struct device_field config_fields[] = {
 	CONFIG(mac, 6, 0),
 	CONFIG(mtu, 1, UINT16_MAX),
 	CONFIG(on_reset, 1, ON_RESET_END),
+	DEVICE_FIELD_MAX(struct saved_config, counters, 1, 2, 1),
 };
 
 static bool check_config(const void *device, const struct vm *vm, char *why,
@@ -57,7 +59,7 @@ static bool check_config(const void *device, const struct vm *vm, char *why,
 }
 
 static const struct device_description config_description = {
-	"vm", 1, ARRAY_LEN(config_fields), config_fields, check_config};
+	"vm", 2, ARRAY_LEN(config_fields), config_fields, check_config};
 
 static void save_config(struct stream_writer *w, const struct vm *vm)
 {
@@ -70,6 +72,7 @@ static void save_config(struct stream_writer *w, const struct vm *vm)
 		.net = from->net,
 		.mtu = from->mtu,
 		.on_reset = from->on_reset,
+		.counters = from->counters,
 	};
 
 	copy_string(c.name, sizeof(c.name), from->name);
@@ -92,6 +95,7 @@ static err_t restore_config(struct stream_reader *r, struct vm *vm)
 	to->net = c.net;
 	to->mtu = c.mtu;
 	to->on_reset = c.on_reset;
+	to->counters = c.counters;
 	memcpy(to->mac, c.mac, sizeof(to->mac));
 	vm->came_as[0] = '\0';
 	return E_OK;

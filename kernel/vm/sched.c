@@ -3,6 +3,7 @@
 #include "cpu/cpu.h"
 #include "cpu/lapic.h"
 #include "cpu/time.h"
+#include "trace/trace.h"
 #include "vm/context.h"
 #include "vm/run.h"
 #include "vm/vm.h"
@@ -137,6 +138,10 @@ static bool give_turn(struct runner *runner, struct vcpu *vcpu, u64 until,
 	started = rdtsc();
 	vcpu_run(vcpu, until);
 	rest(vcpu, started);
+	if (trace_wants(TRACE_TURNS))
+		trace_put_at(started, TRACE_TURN,
+			     trace_who(vcpu->vm->index, vcpu->id), 0,
+			     rdtsc() - started, 0, 0);
 	__atomic_store_n(&vcpu->running, false, __ATOMIC_SEQ_CST);
 	if (vcpu->state.activity == ACTIVITY_HALT &&
 	    !(vcpu->state.rflags & RFLAGS_IF))

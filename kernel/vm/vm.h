@@ -55,6 +55,7 @@ struct vm_config {
 	unsigned mtu;
 	bool autostart;
 	bool populate; /* all memory at the start, in pages up to 1 GiB */
+	bool counters; /* the guest sees what its exits cost: CPUID */
 	enum on_reset on_reset;
 	int host_cpu; /* -1: spread */
 };

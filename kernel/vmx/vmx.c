@@ -1,6 +1,6 @@
 /*
- * The engine's table, and with it a processor's life in VMX operation and a
- * vCPU's on it.
+ * The engine's table, and with it a vCPU's life on a processor in VMX
+ * operation.
  */
 #include "vmx/vmx.h"
 
@@ -22,108 +22,6 @@
 void vmx_field_failed(const char *what, u32 field, u64 value)
 {
 	panic("%s of field %04x (value %lx) failed", what, field, value);
-}
-
-/* --- the processor */
-
-static err_t vmx_probe(struct engine_caps *caps)
-{
-	struct vmx_msrs msrs;
-	err_t err;
-
-	if (!features.vmx && features.vendor != VENDOR_INTEL)
-		return E_NOTFOUND;
-	if (!features.vmx) {
-		memset(caps, 0, sizeof(*caps));
-		copy_string(caps->missing, sizeof(caps->missing), "VMX");
-		log_error("vmx: this processor has no VMX");
-		return E_UNSUPPORTED;
-	}
-	vmx_read_msrs(&msrs);
-	err = vmx_choose(&msrs, &vmx_caps, caps);
-	if (err)
-		log_error("vmx: this processor lacks %s", caps->missing);
-	return err;
-}
-
-/* VMXON is allowed once the firmware, or we, have locked this (24.7). */
-static err_t unlock_vmx(struct cpu *cpu)
-{
-	const u64 wanted = FEATURE_CONTROL_LOCK | FEATURE_CONTROL_OUTSIDE_SMX;
-	u64 value = rdmsr(MSR_FEATURE_CONTROL);
-
-	if (!(value & FEATURE_CONTROL_LOCK)) {
-		wrmsr(MSR_FEATURE_CONTROL, value | wanted);
-		value = rdmsr(MSR_FEATURE_CONTROL);
-	}
-	if ((value & wanted) == wanted)
-		return E_OK;
-	log_error("vmx: CPU %u: the firmware has locked VMX off "
-		  "(IA32_FEATURE_CONTROL is %lx)",
-		  cpu->id, value);
-	return E_UNSUPPORTED;
-}
-
-static bool vmxon(u64 region)
-{
-	bool ok;
-
-	asm volatile("vmxon %1" : "=@cca"(ok) : "m"(region) : "memory");
-	return ok;
-}
-
-/* A region for VMXON or a VMCS: the revision, else zeroes (25.2). */
-static u64 alloc_region(void)
-{
-	u64 phys = page_alloc_zeroed(ORDER_4K);
-
-	if (phys)
-		*(u32 *)phys_to_virt(phys) = vmx_caps.revision;
-	return phys;
-}
-
-static err_t vmx_cpu_on(struct cpu *cpu)
-{
-	const struct vmx_msrs *msrs = &vmx_caps.msrs;
-	struct vmx_cpu *vc;
-	err_t err = unlock_vmx(cpu);
-
-	if (err)
-		return err;
-	vc = kzalloc(sizeof(*vc));
-	if (!vc)
-		return E_NOMEM;
-	vc->region = alloc_region();
-	if (!vc->region) {
-		kfree(vc);
-		return E_NOMEM;
-	}
-	write_cr0((read_cr0() | msrs->cr0_fixed0) & msrs->cr0_fixed1);
-	write_cr4((read_cr4() | CR4_VMXE | msrs->cr4_fixed0) &
-		  msrs->cr4_fixed1);
-	if (!vmxon(vc->region)) {
-		log_error("vmx: CPU %u: VMXON failed", cpu->id);
-		page_free(vc->region, ORDER_4K);
-		kfree(vc);
-		return E_HARDWARE;
-	}
-	cpu->engine = vc;
-	vmx_flush_all();
-	return E_OK;
-}
-
-static void vmx_cpu_off(struct cpu *cpu)
-{
-	struct vmx_cpu *vc = cpu->engine;
-
-	if (!vc)
-		return;
-	ASSERT(!vc->vcpu);
-	asm volatile("vmxoff" ::: "cc", "memory");
-	write_cr4(read_cr4() & ~CR4_VMXE);
-	page_free(vc->region, ORDER_4K);
-	kfree(vc);
-	cpu->engine = NULL;
 }
 
 /* --- what all vCPUs share */
@@ -163,7 +61,7 @@ static err_t vmx_vcpu_create(struct vcpu *vcpu)
 	if (!vmx)
 		return E_NOMEM;
 	vcpu->hw = vmx;
-	vmx->vmcs = alloc_region();
+	vmx->vmcs = vmx_region();
 	if (vmx_caps.pml)
 		vmx->pml_page = page_alloc_zeroed(ORDER_4K);
 	bitmaps = exit_maps(3 * PAGE_SIZE, 2 * PAGE_SIZE, open_msr);

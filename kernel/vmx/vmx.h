@@ -3,7 +3,8 @@
  * file does what.
  *
  *	caps.c    which controls this processor offers and guests need
- *	vmx.c     the engine's table: processors and vCPUs on and off
+ *	start.c   whether there is VMX, and processors on and off
+ *	vmx.c     the engine's table: vCPUs on and off
  *	enter.c   the round trip into the guest and back
  *	entry.S   the world switch, in the middle of it
  *	state.c   canonical state to VMCS and back
@@ -54,6 +55,15 @@ void vmx_read_msrs(struct vmx_msrs *msrs);
 /* Pure. E_UNSUPPORTED: out->missing says what guests would need. */
 err_t vmx_choose(const struct vmx_msrs *msrs, struct vmx_caps *caps,
 		 struct engine_caps *out);
+
+/* --- start.c: struct engine's functions of these names, and */
+
+err_t vmx_probe(struct engine_caps *caps);
+err_t vmx_cpu_on(struct cpu *cpu);
+void vmx_cpu_off(struct cpu *cpu);
+
+/* a region for VMXON or a VMCS: the revision, else zeroes (25.2); or 0. */
+u64 vmx_region(void);
 
 /* --- a processor and a vCPU (vmx.c) */
 

@@ -38,8 +38,8 @@ SUITES = {
     "hello": Suite("", kernel="hello.elf"),
     "hello32": Suite("", kernel="hello32.elf"),
     "exits": Suite("""
-        cpuid cpuid-hypervisor cpuid-osxsave hypercall-vmcall hypercall-vmmcall
-        hypercall-user msr-read msr-high msr-write msr-unknown msr-values msr-user tsc
+        cpuid cpuid-hypervisor cpuid-no-counters cpuid-osxsave
+        hypercall-vmcall hypercall-vmmcall hypercall-user msr-read msr-high msr-write msr-unknown msr-values msr-user tsc
         rdtscp tsc-write xsetbv cache cache-user invlpg pause rdpmc monitor
         vmx-insn svm-insn smx-smm-insn""", "exit.", "exits.elf"),
     "registers": Suite("""
@@ -104,6 +104,8 @@ SUITES = {
     "chipset": Suite("""
         pit-pic pit-no-apic pit-ioapic pit-one-shot pit-gate level uart-edge
         rtc-periodic rtc-time pm-timer acpi""", "chipset.", "chipset.elf"),
+    "counters": Suite("leaves kinds sum cycles beyond", "counters.",
+                      "counters.elf", "counters = yes"),
     "poweroff": Suite("", kernel="poweroff.elf"),
 }
 

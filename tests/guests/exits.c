@@ -77,6 +77,18 @@ static void test_cpuid_hypervisor(void)
 	expect(one.ebx >> 24 == 0, "APIC id %u", one.ebx >> 24);
 }
 
+/* A VM that is not told what its exits cost does not learn it. */
+static void test_cpuid_no_counters(void)
+{
+	for (u32 leaf = 0x40000101; leaf <= 0x40000103; leaf++) {
+		struct cpuid c = cpuid(leaf, 1);
+
+		expect(!c.eax && !c.ebx && !c.ecx && !c.edx, "leaf %x", leaf);
+	}
+	expect(cpuid(0x40000100, 0).eax == 0x40000100, "highest leaf %x",
+	       cpuid(0x40000100, 0).eax);
+}
+
 /* CPUID.1:ECX.OSXSAVE is CR4's bit; CPUID.D:EBX follows XCR0. */
 static void test_cpuid_osxsave(void)
 {
@@ -458,6 +470,7 @@ static void test_privileged_others(void)
 static const struct test tests[] = {
 	TEST("exit.cpuid", test_cpuid),
 	GODWIT_TEST("exit.cpuid-hypervisor", test_cpuid_hypervisor),
+	GODWIT_TEST("exit.cpuid-no-counters", test_cpuid_no_counters),
 	TEST("exit.cpuid-osxsave", test_cpuid_osxsave),
 	GODWIT_TEST("exit.hypercall-vmcall", test_vmcall),
 	GODWIT_TEST("exit.hypercall-vmmcall", test_vmmcall),

@@ -6,7 +6,7 @@
 GUEST_DIR  := tests/guests
 GUEST_64   := hello echo clock exits registers interrupts timer portio mmio \
 		exceptions delivery fpu paging memory spin bench smp pci \
-		virtio net chipset poweroff reboot typed walker
+		virtio net chipset poweroff reboot typed walker counters
 GUEST_32   := prot32
 GUEST_FLAT := real mb-aout
 GUEST_HOSTILE_32 := ac-loop task-switch vm86-all

@@ -43,6 +43,7 @@ TEST(every_key)
 	     "autostart = no\n"
 	     "on-reset = end\n"
 	     "populate = yes\n"
+	     "counters = yes\n"
 	     "cpu = 3\n");
 	CHECK_STR(config.name, "alpha");
 	CHECK_EQ(config.log, LOG_DEBUG);
@@ -62,6 +63,7 @@ TEST(every_key)
 	CHECK_EQ(vm->autostart, false);
 	CHECK_EQ(vm->on_reset, ON_RESET_END);
 	CHECK_EQ(vm->populate, true);
+	CHECK_EQ(vm->counters, true);
 	CHECK_EQ(vm->host_cpu, 3);
 }
 
@@ -74,6 +76,7 @@ TEST(vm_defaults)
 	CHECK_STR(config.vm[0].cmdline, "");
 	CHECK_EQ(config.vm[0].loader, LOADER_AUTO);
 	CHECK_EQ(config.vm[0].autostart, true);
+	CHECK_EQ(config.vm[0].counters, false);
 	CHECK_EQ(config.vm[0].on_reset, ON_RESET_RESTART);
 	CHECK_EQ(config.vm[0].host_cpu, -1);
 }
@@ -346,13 +349,13 @@ TEST(bad_keys)
 	bad("[vm a]\nram = 64M",
 	    "godwit.conf:2: ram: no such key in a VM (expected memory, cpus, "
 	    "kernel, initrd, module, cmdline, loader, cpu-model, console, "
-	    "console-line, net, mac, mtu, autostart, populate, on-reset or "
-	    "cpu)");
+	    "console-line, net, mac, mtu, autostart, populate, on-reset, "
+	    "cpu or counters)");
 	bad("[vm a]\n = 64M",
 	    "godwit.conf:2: : no such key in a VM (expected memory, cpus, "
 	    "kernel, initrd, module, cmdline, loader, cpu-model, console, "
-	    "console-line, net, mac, mtu, autostart, populate, on-reset or "
-	    "cpu)");
+	    "console-line, net, mac, mtu, autostart, populate, on-reset, "
+	    "cpu or counters)");
 	bad("[vm a]\nkernel", "godwit.conf:2: \"kernel\" is no setting "
 			      "(expected key = value)");
 	bad("memory = 64M", "godwit.conf:1: memory: before any section "

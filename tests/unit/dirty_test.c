@@ -4,7 +4,8 @@
  * a harvest, a copy that is kept up by harvests must be the guest's memory.
  *
  *	links: kernel/mm/pages.c kernel/mm/heap.c kernel/vm/memory.c
- *	links: kernel/vm/slpt.c kernel/vm/dirty.c
+ *	links: kernel/vm/slpt.c kernel/vm/slpt_watch.c kernel/vm/dirty.c
+ *	links: kernel/vm/dirty_harvest.c kernel/trace/runs.c
  */
 #include <string.h>
 #include <sys/mman.h>
@@ -13,6 +14,7 @@
 #include "mm/heap.h"
 #include "mm/pages.h"
 #include "test.h"
+#include "trace/trace.h"
 #include "vm/dirty.h"
 #include "vm/shootdown.h"
 #include "vm/vm.h"
@@ -83,6 +85,30 @@ u64 now_ns(void)
 u64 tsc_to_ns(u64 ticks)
 {
 	return ticks;
+}
+
+/* What a trace tells of the harvest, as a bitmap again. */
+u64 trace_wanted = TRACE_DIRTY;
+static u64 traced[PAGES / 64 + 1], traced_pages;
+
+void trace_put_at(u64 tsc, enum trace_kind kind, u32 who, u32 value, u64 a,
+		  u64 b, u64 c)
+{
+	if (kind == TRACE_HARVEST)
+		traced_pages = b;
+}
+
+void trace_put(enum trace_kind kind, u32 who, u32 value, u64 a, u64 b, u64 c)
+{
+	const u64 run[] = {a, b, c};
+
+	CHECK_EQ(kind, TRACE_DIRTY_RUNS);
+	for (unsigned i = 0; i < ARRAY_LEN(run); i++)
+		for (u64 page = run[i] >> 32, n = (u32)run[i]; n--; page++) {
+			CHECK(page < PAGES);
+			CHECK(!(traced[page / 64] >> page % 64 & 1));
+			traced[page / 64] |= BIT(page % 64);
+		}
 }
 
 static void log_pages(struct vcpu *vcpu, bool on)
@@ -193,9 +219,12 @@ static void some_stores(unsigned most)
 
 static void harvest(void)
 {
-	u64 found[PAGES / 64 + 1] = {0}, left;
+	u64 found[PAGES / 64 + 1] = {0}, left, count;
 
-	dirty_harvest(&vm, found);
+	memset(traced, 0, sizeof(traced));
+	count = dirty_harvest(&vm, found);
+	CHECK_EQ(count, traced_pages);
+	CHECK_MEM(traced, found, sizeof(found));
 	for (u64 i = 0; i < PAGES; i++)
 		if (found[i / 64] >> i % 64 & 1)
 			memcpy(copy + (i << PAGE_SHIFT),

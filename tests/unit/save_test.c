@@ -459,6 +459,18 @@ TEST(registers_that_would_fault_here)
 	finish();
 }
 
+/* Its CPUID goes with it: also what it says of exits. */
+TEST(counters_come_along)
+{
+	start();
+	from->config.counters = true;
+	used = vm_save(from, state, sizeof(state));
+	to->config.counters = false;
+	CHECK_EQ(restore(used), E_OK);
+	CHECK(to->config.counters);
+	finish();
+}
+
 TEST(another_cpu_model)
 {
 	start();

@@ -48,6 +48,7 @@ class End:
     frame_max: int = 65014
     nic: str = ""  # more lines of the migrations' NIC
     nic_options: str = ""  # more of that card's, in QEMU's words
+    kernel: Path = OUT / "kernel.bin"
 
     @property
     def hardware(self):
@@ -101,7 +102,7 @@ class Host:
         self.number, self.end, self.name = number, end, NAMES[number]
         spec = Spec(end.hardware, self._config(len(nics) > 1, plain),
                     cpus=end.cpus, memory=end.memory, interactive=True, control=True,
-                    nics=nics)
+                    nics=nics, kernel=end.kernel)
         self.machine = Machine(spec, folder)
         self.console: Console
         self.control: Control
