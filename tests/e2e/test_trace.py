@@ -1,0 +1,231 @@
+"""Traces of hosts: what is in them is what the hosts count and report, and what
+is made of them opens in Perfetto."""
+
+import json
+import subprocess
+from pathlib import Path
+from typing import Iterator
+
+import pytest
+
+from boots import Boot, config
+from moves import PATIENT, begin, ends_well, moved, running, walker
+from rig import perfetto
+from rig.control import Control
+from rig.hosts import End, Hosts
+from rig.machine import OUT
+from rig.trace import Kind, Step, Trace, Tracer, load
+
+TOOLS = Path(__file__).resolve().parents[2] / "tools"
+HELLO, PAGES = 1, 3  # kinds of frames
+HOT = walker("hot", "pages=256 hot=64 every=200")
+FIELDS = {"X": {"dur", "ts"}, "i": {"s", "ts"}, "C": {"args", "ts"},
+          "M": {"args"}, "s": {"id", "ts"}, "f": {"id", "ts"}}
+
+
+def loadable(traces: list) -> dict:
+    """What Perfetto wants of each event is there."""
+    what = json.loads(json.dumps(perfetto.convert(traces)))
+    assert what["traceEvents"]
+    for event in what["traceEvents"]:
+        assert FIELDS[event["ph"]] <= set(event), event
+        assert isinstance(event["name"], str)
+        assert isinstance(event["pid"], int) and isinstance(event["tid"], int)
+        assert event.get("ts", 0) >= 0 and event.get("dur", 1) > 0, event
+    return what
+
+
+def named(what: dict, ph: str, start: str) -> list:
+    return [event for event in what["traceEvents"]
+            if event["ph"] == ph and event["name"].startswith(start)]
+
+
+def counted(host, vm: str) -> dict:
+    """Exits by reason, as the host counts them."""
+    row = next(row for row in host.ask(f"exits {vm}")["vms"]
+               if row["name"] == vm)
+    return {r["reason"]: r["exits"] for r in row["reasons"]}
+
+
+def traced(trace: Trace, vm: str) -> dict:
+    exits: dict = {}
+    for r in trace.of(Kind.EXIT):
+        if trace.vm(r) == vm:
+            reason = trace.reason(r.value)
+            exits[reason] = exits.get(reason, 0) + 1
+    return exits
+
+
+def steps(trace: Trace) -> list:
+    return [Step(r.value) for r in trace.of(Kind.MOVE)]
+
+
+# --- a move, between two hosts
+
+@pytest.fixture(scope="module")
+def hosts(request) -> Iterator[Hosts]:
+    with running(request, "traced", End(config=HOT, migrate=PATIENT),
+                 End(migrate=PATIENT)) as both:
+        yield both
+
+
+@pytest.fixture(scope="module")
+def move(hosts: Hosts) -> Iterator[tuple]:
+    """A move of which both ends were traced: it, and their traces."""
+    tracers = [Tracer(host) for host in hosts.hosts]
+    for tracer in tracers:
+        tracer.start("migration,frames,dirty,interrupts,turns")
+    begin(hosts, "hot")
+    done = moved(hosts, "hot", hosts.a, hosts.b, dirty="wp", limit="8M",
+                 policy="fixed", rounds=4)
+    traces = [tracer.stop() for tracer in tracers]
+    ends_well(hosts.b, "hot")
+    for trace in traces:
+        trace.save(OUT / "e2e/traced" / f"{trace.host}.trace")
+    yield done, traces
+
+
+def test_nothing_is_lost(move) -> None:
+    for trace in move[1]:
+        assert trace.lost == 0
+        assert not list(trace.of(Kind.LOST))
+
+
+def test_rounds_are_those_of_the_report(move) -> None:
+    done, (source, _) = move
+    assert [(r.value, r.b, r.c) for r in source.of(Kind.ROUND)] == \
+        [(r["round"], r["pages"], r["bytes"]) for r in done.report["rounds"]]
+
+
+def test_harvests_are_those_of_the_report(move) -> None:
+    done, (source, _) = move
+    harvests = list(source.of(Kind.HARVEST))
+    assert len(harvests) == done.parts["harvests"] > 1
+    for harvest in harvests:
+        pages = [page for r in source.of(Kind.DIRTY_RUNS)
+                 if r.value == harvest.value
+                 for first, n in r.runs for page in range(first, first + n)]
+        assert len(pages) == len(set(pages)) == harvest.b
+
+
+def test_faults_name_code_and_page(move) -> None:
+    """Each is of a page that the next harvest finds."""
+    done, (source, _) = move
+    faults = list(source.of(Kind.DIRTY_FAULT))
+    assert len(faults) == done.parts["faults"] > 0
+    dirty = {page for r in source.of(Kind.DIRTY_RUNS) for first, n in r.runs
+             for page in range(first, first + n)}
+    assert {r.a >> 12 for r in faults} <= dirty
+    assert len({r.b for r in faults}) < len(faults)
+
+
+def test_steps_come_in_order(move) -> None:
+    _, (source, target) = move
+    assert steps(source) == [Step.STARTED, Step.STOP, Step.STOPPED, Step.SAVED,
+                             Step.PREPARE, Step.COMMIT, Step.RELEASED]
+    assert steps(target) == [Step.ARRIVING, Step.BUILD, Step.BUILT, Step.RUNS]
+
+
+def frames(trace: Trace, kind: Kind) -> set:
+    """Kind and number of each that has a number."""
+    return {(r.frame[1], number) for r in trace.of(kind) if r.frame[1] != HELLO
+            for number in range(r.frame[2], r.frame[2] + r.value)}
+
+
+def test_frames_are_all_there(move) -> None:
+    """This cable loses nothing. The source's trace ended first, so what the
+    target sent last is missing there."""
+    done, (source, target) = move
+    assert frames(source, Kind.SENT) == frames(target, Kind.RECEIVED)
+    came, sent = frames(source, Kind.RECEIVED), frames(target, Kind.SENT)
+    assert came and came <= sent
+    assert all(missing > max(came) for missing in sent - came)
+    assert len([kind for kind, _ in frames(source, Kind.SENT)
+                if kind == PAGES]) == done.report["frames"]
+
+
+def test_one_time_line(move) -> None:
+    """Nothing arrives before it was sent; the error is told and small beside
+    what is looked at."""
+    done, traces = move
+    what = loadable(traces)
+    error = what["otherData"]["clock_error_us"][1]
+    assert 0 < error < done.report["total"] / 2
+    sent = {event["id"]: event["ts"] for event in named(what, "s", "frame")}
+    for event in named(what, "f", "frame"):
+        assert event["ts"] >= sent[event["id"]] - 2 * error - 2000
+    stopped = named(what, "X", "guest stopped")[0]
+    runs = named(what, "i", "runs")[0]
+    assert stopped["ts"] - error <= runs["ts"]
+    assert runs["ts"] <= stopped["ts"] + stopped["dur"] + error
+    assert len(named(what, "X", "round ")) == len(done.report["rounds"])
+    assert {event["args"]["name"] for event in named(what, "M", "process")} \
+        == {"host alpha", "host beta"}
+
+
+def test_the_program_does_the_same(move) -> None:
+    folder = OUT / "e2e/traced"
+    files = [folder / f"{name}.trace" for name in ("alpha", "beta")]
+    assert load(files[0]).records == move[1][0].records
+    subprocess.run([TOOLS / "trace", "convert", *files, "-o",
+                    folder / "trace.json"], check=True, timeout=60)
+    assert json.loads((folder / "trace.json").read_text())["traceEvents"]
+    said = subprocess.run([TOOLS / "trace", "show", files[1]], check=True,
+                          timeout=60, capture_output=True, text=True).stdout
+    assert " move: runs\n" in said
+
+
+# --- exits, on one host
+
+VMS = f"[vm hello]\nkernel = guests/hello.elf\nmemory = 16M\nautostart = no\n" \
+    f"[vm clock]\nkernel = guests/clock.elf\nmemory = 16M\nautostart = no\n" \
+    f"cmdline = ticks=5 ms=10\n"
+ALONE = [Boot(f"{platform}-{cpus}-traced", platform, config("", VMS), cpus,
+              interactive=True, control=True)
+         for platform, cpus in (("svm", 1), ("svm", 2), ("vmx", 1))]
+everywhere = pytest.mark.parametrize("shell", ALONE, ids=str, indirect=True)
+
+
+def run_guest(control: Control, vm: str) -> None:
+    place = len(control.events)
+    control.ask(f"vm start {vm}")
+    control.event_since(place, "vm", vm=vm, change="ended")
+
+
+@everywhere
+def test_exits_traced_are_exits_counted(shell) -> None:
+    control = shell.control
+    tracer = Tracer(control)
+    tracer.start("exits,interrupts,turns")
+    run_guest(control, "clock")
+    trace = tracer.stop()
+    assert trace.lost == 0
+    assert traced(trace, "clock") == counted(control, "clock")
+    assert traced(trace, "clock")["io"] > 0
+    assert any(r.a == 1 for r in trace.of(Kind.INJECT))
+    turns = [(r.tsc, r.tsc + r.a) for r in trace.of(Kind.TURN)]
+    for r in trace.of(Kind.EXIT):
+        assert r.a and r.b
+        assert any(begin <= r.tsc and r.tsc + r.b <= end
+                   for begin, end in turns)
+    assert named(loadable([trace]), "X", "io")
+
+
+@everywhere
+def test_off_is_off(shell) -> None:
+    control = shell.control
+    tracer = Tracer(control)
+    tracer.start("exits")
+    tracer.stop()
+    run_guest(control, "hello")
+    status = control.ask("trace status")
+    assert status["waiting"] == 0 and status["traced"] == []
+    assert shell("trace status")[0].endswith("; off")
+
+
+@everywhere
+def test_wrong_words(shell) -> None:
+    said = "\n".join(shell("trace on exits,hope"))
+    assert "expected some of exits," in said
+    assert "for programs" in shell("trace read")[0]
+    assert shell.control.ask("trace status")["traced"] == []
