@@ -224,13 +224,22 @@ static err_t prepare(struct vm *vm)
 	return E_OK;
 }
 
+/* Number 0 is the beginning. */
+static void trace_harvest(const struct vm *vm, u64 began, u32 number, u64 pages)
+{
+	if (trace_wants(TRACE_MIGRATION | TRACE_DIRTY))
+		trace_put_at(began, TRACE_HARVEST,
+			     trace_who(vm->index, TRACE_NONE), number,
+			     rdtsc() - began, pages, 0);
+}
+
 /*
  * All CPUs are made to flush even if nothing was narrowed: then each is past
  * the store that it made before it could see that stores are to be marked.
  */
 err_t dirty_on(struct vm *vm, enum dirty_way way)
 {
-	u64 start = now_ns();
+	u64 start = now_ns(), began = rdtsc();
 	err_t err;
 
 	if (!vm->memory.chunks)
@@ -251,6 +260,7 @@ err_t dirty_on(struct vm *vm, enum dirty_way way)
 	slpt_forget(&vm->slpt);
 	end(vm);
 	vm->dirty->stats.on_ns = now_ns() - start;
+	trace_harvest(vm, began, 0, 0);
 	return E_OK;
 }
 
@@ -381,7 +391,7 @@ u64 dirty_harvest(struct vm *vm, u64 *bitmap)
 	if (vm->dirty->logging)
 		call_logs(vm, true);
 	stats = &vm->dirty->stats;
-	runs.value = (u32)stats->harvests;
+	runs.value = (u32)stats->harvests + 1;
 	begin(vm);
 	for (u64 offset = 0; offset < vm->memory.size; offset += STEP_BYTES) {
 		count += harvest_step(vm, offset, bitmap, &runs);
@@ -389,9 +399,7 @@ u64 dirty_harvest(struct vm *vm, u64 *bitmap)
 	}
 	end(vm);
 	trace_runs_end(&runs);
-	if (trace_wants(TRACE_MIGRATION | TRACE_DIRTY))
-		trace_put_at(began, TRACE_HARVEST, runs.who, runs.value,
-			     rdtsc() - began, count, 0);
+	trace_harvest(vm, began, runs.value, count);
 	took = now_ns() - start;
 	stats->harvests++;
 	stats->harvest_ns += took;

@@ -1,6 +1,6 @@
 """Traces: their files, several hosts' clocks, Perfetto's JSON, the X-ray.
 
-tests/unit/traces holds a recorded move of the walker (tests/e2e/test_trace.py),
+tests/unit/traces holds a recorded move of the walker (tests/e2e/test_trace_move.py),
 without its turns and interrupts.
 """
 
@@ -8,6 +8,7 @@ import base64
 import json
 import random
 import re
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -226,15 +227,15 @@ def run(first: int, n: int) -> int:
 
 def dirtied() -> Trace:
     """Page 0 all the time, and a window of 8 that goes up by 8."""
-    records = []
-    for number in range(9):
+    records = [record(0, Kind.HARVEST, 0, 1, 0, vcpu=255)]
+    for number in range(8):
         at = (number + 1) * 100 * MS
         records += [
             record(at - 5, Kind.DIRTY_FAULT, 0, number * 0x8000, 0x1010),
             record(at - 4, Kind.DIRTY_FAULT, 0, 0x123, 0x2020),
-            record(at + 1, Kind.DIRTY_RUNS, number, run(0, 1),
+            record(at + 1, Kind.DIRTY_RUNS, number + 1, run(0, 1),
                    run(8 * number + 8, 8), vcpu=255),
-            record(at, Kind.HARVEST, number, 2, 9, vcpu=255)]
+            record(at, Kind.HARVEST, number + 1, 2, 9, vcpu=255)]
     return made(sorted(records))
 
 
@@ -246,19 +247,19 @@ def test_working_set() -> None:
 
 
 def test_heat_follows_the_pages() -> None:
-    matrix, (start, end), pages = Xray(dirtied()).heat(columns=8, rows=10)
-    assert pages == 80 and round(end - start, 3) == 0.8
-    assert len(matrix) == 10 and len(matrix[0]) == 8
-    for column in range(8):  # the first harvest has no time before it
-        hot = [row for row in range(10) if matrix[row][column] > 50]
-        assert hot == [column + 2]
+    matrix, (start, end), pages = Xray(dirtied()).heat(columns=8, rows=9)
+    assert pages == 72 and round(end - start, 3) == 0.8
+    assert len(matrix) == 9 and len(matrix[0]) == 8
+    for column in range(8):
+        hot = [row for row in range(9) if matrix[row][column] > 50]
+        assert hot == [column + 1]
         assert matrix[0][column] == pytest.approx(12.5)
 
 
 def test_code_by_address_and_by_name() -> None:
     xray = Xray(dirtied())
     assert {(c.where, c.faults, c.pages) for c in xray.code()} == \
-        {("0x1010", 9, 9), ("0x2020", 9, 1)}
+        {("0x1010", 8, 8), ("0x2020", 8, 1)}
     symbols = Symbols.parse("0000000000001000 T walk\n"
                             "0000000000001018 d data\n"
                             "0000000000002000 t tick\n")
@@ -275,7 +276,26 @@ def test_what_was_not_tracked(recorded) -> None:
 
 def test_recorded_harvests(recorded) -> None:
     xray = Xray(recorded[0])
-    counted = [r.b for r in recorded[0].of(Kind.HARVEST)]
+    counted = [r.b for r in recorded[0].of(Kind.HARVEST) if r.value]
     assert [h.count for h in xray.harvests] == counted
     assert xray.working_set()[-1].mean <= xray.pages.bit_count()
     assert sum(c.faults for c in xray.code()) == len(xray.faults)
+
+
+def test_the_page(tmp_path) -> None:
+    """tools/xray, from a trace to a page with its pictures."""
+    done = subprocess.run(
+        [ROOT / "tools/xray", "show", RECORDED / "alpha.trace", "-o", tmp_path],
+        capture_output=True, text=True, timeout=60)
+    assert not done.returncode, done.stderr
+    page = (tmp_path / "xray.html").read_text()
+    assert page.count("<figure>") == 3 and "first writes" in page
+    assert (tmp_path / "heat.svg").exists()
+    assert "first writes by 0x" in done.stdout
+
+
+def test_nothing_to_show(tmp_path) -> None:
+    done = subprocess.run(
+        [ROOT / "tools/xray", "show", RECORDED / "beta.trace", "-o", tmp_path],
+        capture_output=True, text=True, timeout=60)
+    assert done.returncode == 1 and "kind `dirty`" in done.stderr

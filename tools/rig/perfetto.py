@@ -90,7 +90,8 @@ class Writer:
                    "migration", round=r.value, pages=r.b, bytes=r.c)
 
     def harvest(self, r: Record) -> None:
-        self.slice(f"harvest {r.value}", self.of_vm(r, HARVESTS), r.tsc, r.a,
+        name = f"harvest {r.value}" if r.value else "tracking is turned on"
+        self.slice(name, self.of_vm(r, HARVESTS), r.tsc, r.a,
                    "migration", pages=r.b)
         self.event("C", f"{self.trace.vm(r)} dirty pages", 0, self.us(r.tsc),
                    args={"pages": r.b})

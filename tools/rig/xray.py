@@ -6,8 +6,8 @@ many different ones within how long, and the code that did it.
     xray.working_set()                  # seconds -> pages
     xray.code(Symbols.of(Path("walker.sym")))
 
-A harvest says which pages were written since the one before; the first one has
-none before it, so nothing is known of when. Faults (dirty=wp) say who wrote:
+A harvest says which pages were written since the one before, or since tracking
+began. Faults (dirty=wp) say who wrote:
 those are first writes to a page after a harvest, not all.
 """
 
@@ -109,13 +109,12 @@ class Xray:
         return self.trace.ns(tsc - self.zero) / 1e9
 
     def _harvests(self) -> list:
-        """The runs of a harvest come before its own record's place in the file,
-        and begin anew where tracking does."""
+        """A harvest's record has the time at which it began; its runs were put
+        in before it ended."""
         found: list = []
         pages, last = 0, self.seconds(self.zero)
         mine = (r for r in self.trace.of(Kind.HARVEST, Kind.DIRTY_RUNS)
                 if self.trace.vm(r) == self.vm)
-        # A harvest's record has the time at which it began.
         events = sorted(mine, key=lambda r: (
             r.tsc + (r.a if r.kind == Kind.HARVEST else 0), r.kind == Kind.HARVEST))
         for r in events:
@@ -124,7 +123,8 @@ class Xray:
                     pages |= bits(first, n)
                 continue
             at = self.seconds(r.tsc)
-            found.append(Harvest(last if r.value else at, at, pages))
+            if r.value:  # 0: tracking is on from here
+                found.append(Harvest(last, at, pages))
             pages, last = 0, at
         return found
 

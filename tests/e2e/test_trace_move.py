@@ -1,5 +1,5 @@
-"""Traces of hosts: what is in them is what the hosts count and report, and what
-is made of them opens in Perfetto."""
+"""The trace of a move: what is in it is what the hosts report, and what is made
+of it opens in Perfetto, on one time line."""
 
 import json
 import subprocess
@@ -8,54 +8,15 @@ from typing import Iterator
 
 import pytest
 
-from boots import Boot, config
 from moves import PATIENT, begin, ends_well, moved, running, walker
-from rig import perfetto
-from rig.control import Control
 from rig.hosts import End, Hosts
 from rig.machine import OUT
 from rig.trace import Kind, Step, Trace, Tracer, load
+from traces import loadable, named
 
 TOOLS = Path(__file__).resolve().parents[2] / "tools"
 HELLO, PAGES = 1, 3  # kinds of frames
 HOT = walker("hot", "pages=256 hot=64 every=200")
-FIELDS = {"X": {"dur", "ts"}, "i": {"s", "ts"}, "C": {"args", "ts"},
-          "M": {"args"}, "s": {"id", "ts"}, "f": {"id", "ts"}}
-
-
-def loadable(traces: list) -> dict:
-    """What Perfetto wants of each event is there."""
-    what = json.loads(json.dumps(perfetto.convert(traces)))
-    assert what["traceEvents"]
-    for event in what["traceEvents"]:
-        assert FIELDS[event["ph"]] <= set(event), event
-        assert isinstance(event["name"], str)
-        assert isinstance(event["pid"], int) and isinstance(event["tid"], int)
-        assert event.get("ts", 0) >= 0 and event.get("dur", 1) > 0, event
-    return what
-
-
-def named(what: dict, ph: str, start: str) -> list:
-    return [event for event in what["traceEvents"]
-            if event["ph"] == ph and event["name"].startswith(start)]
-
-
-def counted(host, vm: str) -> dict:
-    """Exits by reason, as the host counts them."""
-    row = next(row for row in host.ask(f"exits {vm}")["vms"]
-               if row["name"] == vm)
-    return {r["reason"]: r["exits"] for r in row["reasons"]}
-
-
-def traced(trace: Trace, vm: str) -> dict:
-    exits: dict = {}
-    for r in trace.of(Kind.EXIT):
-        if trace.vm(r) == vm:
-            reason = trace.reason(r.value)
-            exits[reason] = exits.get(reason, 0) + 1
-    return exits
-
-
 def steps(trace: Trace) -> list:
     return [Step(r.value) for r in trace.of(Kind.MOVE)]
 
@@ -99,7 +60,8 @@ def test_rounds_are_those_of_the_report(move) -> None:
 
 def test_harvests_are_those_of_the_report(move) -> None:
     done, (source, _) = move
-    harvests = list(source.of(Kind.HARVEST))
+    begin, *harvests = source.of(Kind.HARVEST)
+    assert begin.value == begin.b == 0
     assert len(harvests) == done.parts["harvests"] > 1
     for harvest in harvests:
         pages = [page for r in source.of(Kind.DIRTY_RUNS)
@@ -173,59 +135,3 @@ def test_the_program_does_the_same(move) -> None:
     said = subprocess.run([TOOLS / "trace", "show", files[1]], check=True,
                           timeout=60, capture_output=True, text=True).stdout
     assert " move: runs\n" in said
-
-
-# --- exits, on one host
-
-VMS = f"[vm hello]\nkernel = guests/hello.elf\nmemory = 16M\nautostart = no\n" \
-    f"[vm clock]\nkernel = guests/clock.elf\nmemory = 16M\nautostart = no\n" \
-    f"cmdline = ticks=5 ms=10\n"
-ALONE = [Boot(f"{platform}-{cpus}-traced", platform, config("", VMS), cpus,
-              interactive=True, control=True)
-         for platform, cpus in (("svm", 1), ("svm", 2), ("vmx", 1))]
-everywhere = pytest.mark.parametrize("shell", ALONE, ids=str, indirect=True)
-
-
-def run_guest(control: Control, vm: str) -> None:
-    place = len(control.events)
-    control.ask(f"vm start {vm}")
-    control.event_since(place, "vm", vm=vm, change="ended")
-
-
-@everywhere
-def test_exits_traced_are_exits_counted(shell) -> None:
-    control = shell.control
-    tracer = Tracer(control)
-    tracer.start("exits,interrupts,turns")
-    run_guest(control, "clock")
-    trace = tracer.stop()
-    assert trace.lost == 0
-    assert traced(trace, "clock") == counted(control, "clock")
-    assert traced(trace, "clock")["io"] > 0
-    assert any(r.a == 1 for r in trace.of(Kind.INJECT))
-    turns = [(r.tsc, r.tsc + r.a) for r in trace.of(Kind.TURN)]
-    for r in trace.of(Kind.EXIT):
-        assert r.a and r.b
-        assert any(begin <= r.tsc and r.tsc + r.b <= end
-                   for begin, end in turns)
-    assert named(loadable([trace]), "X", "io")
-
-
-@everywhere
-def test_off_is_off(shell) -> None:
-    control = shell.control
-    tracer = Tracer(control)
-    tracer.start("exits")
-    tracer.stop()
-    run_guest(control, "hello")
-    status = control.ask("trace status")
-    assert status["waiting"] == 0 and status["traced"] == []
-    assert shell("trace status")[0].endswith("; off")
-
-
-@everywhere
-def test_wrong_words(shell) -> None:
-    said = "\n".join(shell("trace on exits,hope"))
-    assert "expected some of exits," in said
-    assert "for programs" in shell("trace read")[0]
-    assert shell.control.ask("trace status")["traced"] == []
