@@ -33,7 +33,7 @@ def hosts(request) -> Iterator[Hosts]:
 @pytest.fixture(scope="module")
 def move(hosts: Hosts) -> Iterator[tuple]:
     """A move of which both ends were traced: it, and their traces."""
-    tracers = [Tracer(host) for host in hosts.hosts]
+    tracers = [Tracer(host, host.machine.debug_log) for host in hosts.hosts]
     for tracer in tracers:
         tracer.start("migration,frames,dirty,interrupts,turns")
     begin(hosts, "hot")

@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 
 from rig import clocks, perfetto
-from rig.trace import (RECORD, Kind, Malformed, Record, Step, Trace, Tracer,
-                       load, parse)
+from rig.trace import (RECORD, Kind, Malformed, Record, Spill, Step, Trace,
+                       Tracer, load, parse)
 from rig.xray import Symbols, Xray
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -104,6 +104,22 @@ def test_out_of_a_host() -> None:
     trace = tracer.stop()
     assert [r.tsc for r in trace.records] == [10, 20, 30]
     assert (trace.host, trace.vms, trace.lost) == ("alpha", ["a"], 2)
+
+
+def test_out_of_a_debug_port(tmp_path) -> None:
+    """Only what is whole, once, and nothing else that is said there."""
+    def line(tsc: int) -> bytes:
+        return b"\ngodwit-trace " + base64.b64encode(
+            RECORD.pack(*record(tsc, Kind.TURN))) + b"\n"
+
+    log = tmp_path / "debug.log"
+    log.write_bytes(line(1))
+    spill = Spill(log)
+    log.write_bytes(log.read_bytes() + b"Bochs says" + line(2) + line(3)[:30])
+    assert [r.tsc for r in parse(spill.take())] == [2]
+    log.write_bytes(log.read_bytes() + line(3)[30:])
+    assert [r.tsc for r in parse(spill.take())] == [3]
+    assert spill.take() == b""
 
 
 def test_records_of_all_cpus_by_time() -> None:

@@ -1,6 +1,6 @@
 """A host's trace: getting it out of the host, and the file that it becomes.
 
-    tracer = Tracer(control)            # control.py's, or anything with ask()
+    tracer = Tracer(control, machine.debug_log)  # control.py's, machine.py's
     tracer.start("exits,frames")
     ...
     tracer.drain()                      # now and then, if there is much
@@ -13,6 +13,7 @@ kernel has them (kernel/trace/record.h; docs/trace.md has the table).
 
 import base64
 import json
+import re
 import struct
 from dataclasses import dataclass, field
 from enum import IntEnum
@@ -22,6 +23,7 @@ from typing import Iterator, NamedTuple, Optional, Protocol
 RECORD = struct.Struct("<QBBBBIQQQ")
 VERSION = 1
 NONE = 0xff
+SPILLED = re.compile(rb"(?m)^godwit-trace ([0-9A-Za-z+/=]+)\r?$")
 CLASSES = ("exits", "interrupts", "turns", "migration", "frames", "dirty")
 
 
@@ -156,11 +158,33 @@ class Asks(Protocol):
     def ask(self, command: str, timeout: float = 60) -> dict: ...
 
 
-class Tracer:
-    """One host's trace as long as it goes on."""
+class Spill:
+    """The file into which an emulator writes what comes out of its debug port:
+    much quicker than a serial line."""
 
-    def __init__(self, host: Asks):
+    def __init__(self, path: Path):
+        self.path = path
+        self.place = path.stat().st_size
+
+    def take(self) -> bytes:
+        """All records since the last time."""
+        with open(self.path, "rb") as file:
+            file.seek(self.place)
+            data = file.read()
+        end = data.rfind(b"\n") + 1  # what has no end yet comes next time
+        self.place += end
+        return b"".join(base64.b64decode(text)
+                        for text in SPILLED.findall(data[:end]))
+
+
+class Tracer:
+    """One host's trace as long as it goes on; `debug_log`: the file of its
+    emulator's debug port, where there is one."""
+
+    def __init__(self, host: Asks, debug_log: Optional[Path] = None):
         self.host = host
+        self.spill = Spill(debug_log) if debug_log and debug_log.exists() \
+            else None
         self.data = bytearray()
         self.lost_before = 0
         self.lost = 0
@@ -174,12 +198,25 @@ class Tracer:
         self.lost_before = self.lost
         self.host.ask(f"trace on {classes}".strip())
 
+    def _take(self) -> dict:
+        """One answer's worth of records."""
+        if not self.spill:
+            answer = self.host.ask("trace read")
+            self.data += base64.b64decode(answer["data"])
+            return answer
+        answer = self.host.ask("trace spill", 300)
+        data = self.spill.take()
+        if len(data) != answer["records"] * RECORD.size:
+            raise Malformed(f"{self.spill.path}: {len(data)} bytes of "
+                            f"{answer['records']} records")
+        self.data += data
+        return answer
+
     def drain(self, most: Optional[int] = None) -> int:
         """Takes what there is; how many records, of at most `most` answers."""
         taken = 0
         while most is None or most > 0:
-            answer = self.host.ask("trace read")
-            self.data += base64.b64decode(answer["data"])
+            answer = self._take()
             taken += answer["records"]
             self.lost = answer["lost"]
             if not answer["left"]:
