@@ -5,12 +5,16 @@ import re
 import select
 import socket
 import subprocess
+import sys
 import threading
+from importlib.machinery import SourceFileLoader
+from importlib.util import module_from_spec, spec_from_loader
 from pathlib import Path
 
 import pytest
 
 from rig import bochs, qemu
+from rig.machine import Outcome
 from rig.nic import Link, Nic
 from rig.platforms import choose, nested_kvm
 from rig.relay import Relay
@@ -190,3 +194,23 @@ def test_ctl_follows_events(host_line) -> None:
 
 def test_ctl_without_a_host(tmp_path) -> None:
     assert ctl(tmp_path / "line", "info").returncode == 2
+
+
+def test_launcher_hands_on_what_it_is_told(monkeypatch) -> None:
+    spec = spec_from_loader("launch", SourceFileLoader(
+        "launch", str(ROOT / "tools/launch")))
+    assert spec and spec.loader
+    launch = module_from_spec(spec)
+    spec.loader.exec_module(launch)
+    seen: list = []
+    monkeypatch.setattr(launch, "run", lambda _, machine: seen.append(machine)
+                        or Outcome("pass", "", 0))
+    monkeypatch.setattr(sys, "argv", [
+        "launch", "--platform", "svm", "--cpus", "2", "--memory", "256",
+        "--machine", "pc", "--serial", "file", "--control", "line",
+        "--nic", "user"])
+    assert launch.main() == 0
+    machine = seen[0]
+    assert [machine.cpus, machine.memory, machine.machine] == [2, 256, "pc"]
+    assert machine.control and not machine.guest_line
+    assert not machine.interactive and len(machine.nics) == 1
