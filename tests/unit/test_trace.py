@@ -6,6 +6,7 @@ without its turns and interrupts.
 
 import base64
 import json
+import math
 import random
 import re
 import subprocess
@@ -129,14 +130,15 @@ def test_records_of_all_cpus_by_time() -> None:
 
 # --- clocks
 
-def talk(ahead: float, ppm: float, seed: int = 1) -> list:
+def talk(ahead: float, ppm: float, wander: float = 0.0, seed: int = 1) -> list:
     """Two hosts that send each other a frame each millisecond, which takes 50 us
     at least; b's clock is ahead of a's, and faster."""
     chance = random.Random(seed)
     hosts: tuple = ([], [])
 
     def clock(host: int, at: float) -> int:
-        return int(at if not host else at * (1 + ppm / 1e6) + ahead)
+        return int(at if not host else at * (1 + ppm / 1e6) + ahead
+                   + wander * math.sin(at / (100 * MS)))
 
     for number in range(1000):
         at = (1000 + number) * MS
@@ -160,6 +162,16 @@ def test_clocks_agree_within_the_error(ahead: int, ppm: float) -> None:
     for at in (1000 * MS, 1500 * MS, 1999 * MS):
         there = at * (1 + ppm / 1e6) + ahead
         assert abs(clock.common(there) - at) <= clock.error * 1.5
+
+
+def test_a_clock_that_wanders_is_followed() -> None:
+    """An emulator's that is sometimes slow and then hurries."""
+    a, b = talk(5 * MS, 0, wander=10 * MS)
+    clock = clocks.align([a, b])[1]
+    assert clock.error is not None and clock.error < 3 * MS
+    for at in range(1050 * MS, 1950 * MS, 17 * MS):
+        there = at + 5 * MS + 10 * MS * math.sin(at / (100 * MS))
+        assert abs(clock.common(there) - at) <= clock.error
 
 
 def test_no_frames_no_knowledge() -> None:
