@@ -167,7 +167,7 @@ static void NORETURN ap_main(void)
 static void read_config(void)
 {
 	struct file file;
-	char why[200];
+	char why[256];
 	err_t err;
 
 	(void)config_parse("", 0, &config, why, sizeof(why));

@@ -2,7 +2,7 @@
 
 Prints `figure size.text.PART VALUE bytes` lines. `hypervisor` is what it takes
 to run guests: not their machine, the network, migration, the operator's shell,
-self tests.
+traces, self tests.
 """
 
 import re
@@ -12,7 +12,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 NOT_HYPERVISOR = {"machine", "net", "drivers", "migrate", "policy", "migration",
-                  "shell", "selftest"}
+                  "shell", "trace", "selftest"}
 
 # " .text.name   0xaddress   0xsize out/obj/kernel/vm/run.c.o", maybe in two lines.
 PIECE = re.compile(r"^ \.text\S*\s+0x([0-9a-f]+)\s+0x([0-9a-f]+) (\S+)$",

@@ -147,9 +147,9 @@ bool channel_flush(void)
 
 	if (buffer && try_send(buffer, channel.waiting_size))
 		channel.waiting = NULL;
+	trace_frames_sent();
 	if (channel.queued)
 		channel.dev->ops->flush(channel.dev);
 	channel.queued = false;
-	trace_frames_sent();
 	return channel.waiting;
 }

@@ -69,6 +69,7 @@ struct outgoing {
 	enum source_state seen; /* when it was looked at last */
 	bool told;		/* its end */
 	u32 told_rounds, told_sessions, traced_rounds;
+	u64 traced_until; /* TSC, of the last of them */
 	u64 began;
 	u64 told_at;	 /* ns, of the last word on how it goes */
 	u64 told_bytes;	 /* that had been sent then */

@@ -92,9 +92,12 @@ void trace_rounds(struct outgoing *out)
 		const struct round_stats *r =
 			&report->round[out->traced_rounds];
 		u64 ticks = ns_to_tsc(r->duration * NS_PER_US);
+		/* It ended before we looked, and the next began then. */
+		u64 start = MAX(now - MIN(ticks, now), out->traced_until);
 
+		out->traced_until = start + ticks;
 		if (trace_wants(TRACE_MIGRATION))
-			trace_put_at(now - MIN(ticks, now), TRACE_ROUND,
+			trace_put_at(start, TRACE_ROUND,
 				     trace_who(out->vm->index, TRACE_NONE),
 				     r->round, ticks, r->pages, r->bytes);
 	}

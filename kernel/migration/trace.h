@@ -11,7 +11,7 @@ struct vm;
 void trace_frame_sent(const u8 *frame, u32 size);
 void trace_frame_received(const u8 *frame, u32 size);
 
-/* The device has been told of those that were sent; a round of taking ends. */
+/* The device is told of those that were sent; a round of taking ends. */
 void trace_frames_sent(void);
 void trace_frames_received(void);
 

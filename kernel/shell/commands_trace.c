@@ -1,4 +1,5 @@
 /* Commands about the trace (trace/trace.h), and how it gets out. */
+#include "cpu/regs.h"
 #include "cpu/time.h"
 #include "lib/base64.h"
 #include "lib/string.h"
@@ -8,6 +9,15 @@
 #include "vm/vm.h"
 
 #define BATCH 1000 /* records in an answer, which has 64 KiB */
+
+/*
+ * What emulators have for their guests' debug texts; a read says that it is
+ * there. Of a machine without one the port reads as ones.
+ */
+#define DEBUG_PORT	 0xe9
+#define SPILL_BATCHES	 16 /* at a time: others want this CPU too */
+#define SPILL_LINE	 30 /* records in a line of text */
+#define SPILL_LINE_BYTES (SPILL_LINE * sizeof(struct trace_record))
 
 static void show_classes(struct answer *a)
 {
@@ -128,6 +138,61 @@ static void answer_records(struct answer *a, const struct trace_record *records,
 	answer_text(a, "data", text);
 }
 
+static void put_out(const char *text, size_t n)
+{
+	asm volatile("rep outsb"
+		     : "+S"(text), "+c"(n)
+		     : "d"(DEBUG_PORT)
+		     : "memory");
+}
+
+/* Lines, so that they can be told from what else an emulator says there. */
+static void spill_line(const struct trace_record *records, size_t n)
+{
+	static const char head[] = "\ngodwit-trace ";
+	char text[BASE64_SIZE(SPILL_LINE_BYTES)];
+
+	base64(text, records, n * sizeof(*records));
+	put_out(head, sizeof(head) - 1);
+	put_out(text, strlen(text));
+	put_out("\n", 1);
+}
+
+static u64 spill(struct trace_record *records)
+{
+	u64 sum = 0;
+
+	for (unsigned i = 0; i < SPILL_BATCHES; i++) {
+		size_t n = trace_read(records, BATCH);
+
+		for (size_t at = 0; at < n; at += SPILL_LINE)
+			spill_line(records + at, MIN(n - at, SPILL_LINE));
+		sum += n;
+	}
+	return sum;
+}
+
+static void run_spill(struct answer *a, struct vm *vm, const char *argument)
+{
+	struct trace_record *records;
+
+	if (inb(DEBUG_PORT) != DEBUG_PORT) {
+		answer_error(a, E_UNSUPPORTED,
+			     "trace spill: this machine has no debug port");
+		return;
+	}
+	records = kmalloc(BATCH * sizeof(*records));
+	if (!records) {
+		answer_error(a, E_NOMEM, "trace spill: %s", err_text(E_NOMEM));
+		return;
+	}
+	answer_line(a, "{} records to the debug port, {} left; {} lost");
+	answer_number(a, "records", spill(records));
+	answer_number(a, "left", trace_stats().waiting);
+	answer_number(a, "lost", trace_stats().lost);
+	kfree(records);
+}
+
 static void run_read(struct answer *a, struct vm *vm, const char *argument)
 {
 	size_t size = BATCH * sizeof(struct trace_record);
@@ -158,5 +223,7 @@ const struct command trace_commands[] = {
 	 run_status},
 	{"trace read", "", "for programs: the oldest records", TAKES_WORD,
 	 run_read},
+	{"trace spill", "", "the same to an emulator's debug port", TAKES_WORD,
+	 run_spill},
 	{NULL},
 };

@@ -400,7 +400,7 @@ static err_t unknown_key(struct parser *p, const struct key *keys,
 			 struct slice name)
 {
 	const char *words[ARRAY_LEN(vm_keys) + 1];
-	char list[160];
+	char list[200];
 	unsigned n = 0;
 
 	for (; keys[n].name; n++)

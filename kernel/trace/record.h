@@ -28,7 +28,7 @@ enum trace_kind {
 	TRACE_INJECT,	  /* vector	kind	-	- */
 	TRACE_TURN,	  /* -		ticks	-	- */
 	TRACE_ROUND,	  /* number	ticks	pages	bytes */
-	TRACE_HARVEST,	  /* number	ticks	pages	- */
+	TRACE_HARVEST,	  /* number	ticks	pages	-; 0: tracking is on */
 	TRACE_MOVE,	  /* step	-	-	- */
 	TRACE_SENT,	  /* frames	first	bytes	ticks */
 	TRACE_RECEIVED,	  /* the same */

@@ -6,6 +6,7 @@
  * translation lets through until then is in the page before its content is
  * read.
  */
+#include "trace/trace.h"
 #include "vm/dirty_state.h"
 
 #include "cpu/cpu.h"
@@ -190,13 +191,21 @@ static err_t prepare(struct vm *vm)
 	return E_OK;
 }
 
+void dirty_trace_harvest(const struct vm *vm, u64 began, u32 number, u64 pages)
+{
+	if (trace_wants(TRACE_MIGRATION | TRACE_DIRTY))
+		trace_put_at(began, TRACE_HARVEST,
+			     trace_who(vm->index, TRACE_NONE), number,
+			     rdtsc() - began, pages, 0);
+}
+
 /*
  * All CPUs are made to flush even if nothing was narrowed: then each is past
  * the store that it made before it could see that stores are to be marked.
  */
 err_t dirty_on(struct vm *vm, enum dirty_way way)
 {
-	u64 start = now_ns();
+	u64 start = now_ns(), began = rdtsc();
 	err_t err;
 
 	if (!vm->memory.chunks)
@@ -217,6 +226,7 @@ err_t dirty_on(struct vm *vm, enum dirty_way way)
 	slpt_forget(&vm->slpt);
 	dirty_end(vm);
 	vm->dirty->stats.on_ns = now_ns() - start;
+	dirty_trace_harvest(vm, began, 0, 0);
 	return E_OK;
 }
 

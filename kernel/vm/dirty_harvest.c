@@ -106,7 +106,7 @@ u64 dirty_harvest(struct vm *vm, u64 *bitmap)
 	if (vm->dirty->logging)
 		dirty_call_logs(vm, true);
 	stats = &vm->dirty->stats;
-	runs.value = (u32)stats->harvests;
+	runs.value = (u32)stats->harvests + 1;
 	dirty_begin(vm);
 	for (u64 offset = 0; offset < vm->memory.size; offset += STEP_BYTES) {
 		count += harvest_step(vm, offset, bitmap, &runs);
@@ -114,9 +114,7 @@ u64 dirty_harvest(struct vm *vm, u64 *bitmap)
 	}
 	dirty_end(vm);
 	trace_runs_end(&runs);
-	if (trace_wants(TRACE_MIGRATION | TRACE_DIRTY))
-		trace_put_at(began, TRACE_HARVEST, runs.who, runs.value,
-			     rdtsc() - began, count, 0);
+	dirty_trace_harvest(vm, began, runs.value, count);
 	took = now_ns() - start;
 	stats->harvests++;
 	stats->harvest_ns += took;

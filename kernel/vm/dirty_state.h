@@ -52,4 +52,7 @@ void dirty_end(struct vm *vm);
  */
 void dirty_call_logs(struct vm *vm, bool on);
 
+/* For the trace; number 0 is the beginning. */
+void dirty_trace_harvest(const struct vm *vm, u64 began, u32 number, u64 pages);
+
 #endif

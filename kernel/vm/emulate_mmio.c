@@ -27,7 +27,7 @@ static enum next_step ram_fault(struct vcpu *vcpu, const struct exit_memory *m)
 		err = vm_map_chunk(vm, m->gpa);
 	if (!err && (mapped || write))
 		err = dirty_fault(vm, m->gpa, write);
-	if (mapped && write && trace_wants(TRACE_DIRTY))
+	if (write && trace_wants(TRACE_DIRTY) && dirty_way(vm) != DIRTY_OFF)
 		trace_put(TRACE_DIRTY_FAULT, trace_who(vm->index, vcpu->id), 0,
 			  m->gpa, vcpu->state.rip, 0);
 	spin_unlock(&vm->tables_lock);

@@ -1,7 +1,8 @@
 # The test guests: freestanding programs for the machines that Godwit offers.
 # Each is one file here (or in hostile/), linked with lib/; few are two.
 #
-# A 64-bit guest is wrapped as a 32-bit ELF file, which is what Multiboot wants.
+# A 64-bit guest is wrapped as a 32-bit ELF file, which is what Multiboot wants;
+# GUEST.sym is the same program with its symbols, for gdb and tools/xray.
 
 GUEST_DIR  := tests/guests
 GUEST_64   := hello echo clock exits registers interrupts timer portio mmio \
@@ -73,9 +74,8 @@ $(GUEST_FLAT:%=$(GUEST_OUT)/%.bin): $(GUEST_OUT)/%.bin: $(GUEST_OBJ)/32/%.o
 $(GUEST_ELF_64): $(GUEST_OUT)/%.elf: $(GUEST_OBJ)/64/%.o $(GUEST_OBJ_64) \
 		$(GUEST_DIR)/lib/guest.ld
 	@mkdir -p $(@D)
-	$(Q)$(GUEST_LD) -o $@.tmp $(filter %.o,$^)
-	$(Q)objcopy -O elf32-i386 --strip-all $@.tmp $@
-	@rm $@.tmp
+	$(Q)$(GUEST_LD) -o $(@:.elf=.sym) $(filter %.o,$^)
+	$(Q)objcopy -O elf32-i386 --strip-all $(@:.elf=.sym) $@
 
 $(GUEST_ELF_32): $(GUEST_OUT)/%.elf: $(GUEST_OBJ)/32/%.o $(GUEST_OBJ_32) \
 		$(GUEST_DIR)/lib/guest.ld

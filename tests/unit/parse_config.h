@@ -12,7 +12,7 @@
 #define VM_LINES "[vm a]\nkernel=k\n"
 
 static struct config config;
-static char error[200];
+static char error[256];
 
 /* From a block of its own size, so that one byte too far is seen. */
 static err_t parse_bytes(const char *text, size_t size)

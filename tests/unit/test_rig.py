@@ -5,6 +5,7 @@ import re
 import select
 import socket
 import subprocess
+import sys
 import threading
 from importlib.machinery import SourceFileLoader
 from pathlib import Path
@@ -12,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from rig import bochs, qemu
+from rig.machine import Outcome
 from rig.nic import Link, Nic
 from rig.platforms import choose, nested_kvm
 from rig.relay import Relay

@@ -33,6 +33,7 @@ pci: enabled=1, chipset=i440fx{slots}
 com1: enabled=1, {console}
 com2: {control}
 com3: {guest_line}
+port_e9_hack: enabled=1
 clock: sync={sync}, time0={start}
 panic: action=fatal
 error: action=report
@@ -42,6 +43,11 @@ sound: driver=dummy, waveout=dummy
 ata0: enabled=1, ioaddr1=0x1f0, ioaddr2=0x3f0, irq=14
 ata0-master: type=disk, path={folder}/disk.img, mode=flat
 """
+
+
+def debug_file(folder: Path) -> Path:
+    """What Godwit writes to port 0xe9, traces, among what Bochs says."""
+    return folder / "emulator.log"
 
 
 def prepare(spec, folder: Path, ports: dict) -> list:

@@ -119,6 +119,11 @@ class Machine:
     def emulator(self):
         return {"qemu": qemu, "bochs": bochs}[self.spec.platform.emulator]
 
+    @property
+    def debug_log(self) -> Path:
+        """What comes out of port 0xe9."""
+        return self.emulator.debug_file(self.folder)
+
     def start(self) -> "Machine":
         for nic in self.spec.nics:
             nic.wait_for_peer()

@@ -11,6 +11,11 @@ from .platforms import EPOCH, OVMF
 PASS, FAIL = 33, 35
 
 
+def debug_file(folder: Path) -> Path:
+    """What Godwit writes to port 0xe9: traces."""
+    return folder / "debug.log"
+
+
 def prepare(spec, folder: Path, ports: dict) -> list:
     """Everything on the command line; `ports` are those of lines that are
     sockets. A console that is none is a file.
@@ -26,7 +31,8 @@ def prepare(spec, folder: Path, ports: dict) -> list:
                "-cpu", spec.platform.cpu, "-smp", str(spec.cpus),
                "-m", str(spec.memory), "-display", "none", "-seed", str(spec.seed),
                "-drive", f"if=pflash,format=raw,readonly=on,file={OVMF}",
-               "-device", "isa-debug-exit,iobase=0xf4,iosize=4"]
+               "-device", "isa-debug-exit,iobase=0xf4,iosize=4",
+               "-debugcon", f"file:{debug_file(folder)}"]
     if spec.boot == "fw-cfg":
         # QEMU's own 32 places hardly leave ten.
         command += ["-kernel", str(spec.efi),
