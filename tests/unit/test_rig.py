@@ -5,7 +5,6 @@ import re
 import select
 import socket
 import subprocess
-import sys
 import threading
 from importlib.machinery import SourceFileLoader
 from pathlib import Path
