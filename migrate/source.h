@@ -87,8 +87,9 @@ struct source {
 	struct control heard; /* the target's last head */
 	bool heard_any;
 	struct round_stats round;
-	u64 bandwidth;	 /* of the latest round that tells it */
-	u64 round_until; /* a round without pages is not over at once */
+	u64 bandwidth;	     /* of the latest round that tells it, */
+	bool bandwidth_told; /* if there was one */
+	u64 round_until;     /* a round without pages is not over at once */
 	u64 round_at, round_pages, round_bytes, round_again, round_zero;
 	struct report report;
 	struct source_dry dry;

@@ -38,22 +38,27 @@ static u64 per_second(u64 amount, u64 duration)
 
 /*
  * What the last pages will get. A round of few pages says more about latency
- * than about the link, so it does not count; and a frame each quarter of a
- * round trip is the least of what a link that answers can do.
+ * than about the link, so it counts only where it was fast; and until a larger
+ * one has told, a frame each quarter of a round trip is the least of what a
+ * link that answers can do.
  */
 static u64 expected_bandwidth(struct source *source)
 {
 	const struct round_stats *round = &source->round;
 	const struct link *link = &source->link;
-	u64 least = per_second((u64)LATENCY_FRAMES * link->frame_size,
-			       link->round_trip);
+	bool tells = round->bytes >= SIGNIFICANT_FRAMES * (u64)link->frame_size;
+	u64 rate = source->config->rate, expected;
 
-	if (round->bytes >= SIGNIFICANT_FRAMES * (u64)link->frame_size ||
-	    round->bandwidth > source->bandwidth)
+	if (tells || round->bandwidth > source->bandwidth)
 		source->bandwidth = round->bandwidth;
-	least = mig_max(least, source->bandwidth);
-	return source->config->rate == 0 ? least
-					 : mig_min(least, source->config->rate);
+	source->bandwidth_told |= tells;
+	expected = source->bandwidth;
+	if (!source->bandwidth_told)
+		expected =
+			mig_max(expected, per_second((u64)LATENCY_FRAMES *
+							     link->frame_size,
+						     link->round_trip));
+	return rate == 0 ? expected : mig_min(expected, rate);
 }
 
 /* Fills source->round with what the round that ends now was. */

@@ -262,7 +262,8 @@ static void look(struct incoming *in)
 
 	if (state == in->seen)
 		return;
-	if (state == TARGET_RECEIVING && in->seen < TARGET_RECEIVING)
+	if (state == TARGET_RECEIVING && in->seen < TARGET_RECEIVING &&
+	    in->vm_name[0]) /* not a dry run */
 		tell_incoming(in, "arriving");
 	else if (state == TARGET_RUNNING)
 		tell_incoming(in, "arrived");

@@ -115,6 +115,27 @@ def test_cut_after_a_frame(wire) -> None:
     assert box.stats()["ab"]["lost"] == 2
 
 
+@pytest.mark.parametrize("word, passes", [("before", 2), ("behind", 3)])
+def test_cut_at_a_frame(wire, word: str, passes: int) -> None:
+    box, a, b = wire
+    box.set(f"{word}=3:2,23:02")
+    for number in range(5):
+        a.send(frame(number))
+    assert [b.receive() for _ in range(passes)] == \
+        [frame(n) for n in range(passes)]
+    assert b.silent()
+    box.set("cut=0")  # once is enough
+    a.send(frame(2))
+    assert b.receive() == frame(2)
+
+
+@pytest.mark.parametrize("word", ["before=1", "before=1:100", "behind=70000:1",
+                                  "before=1:2,", "behind=x:1", "before=1:2 3"])
+def test_no_frame(wire, word: str) -> None:
+    with pytest.raises(ValueError, match="wrong"):
+        wire[0].set(word)
+
+
 def test_end_may_come_again(wire) -> None:
     box, a, b = wire
     b.link.close()

@@ -19,6 +19,9 @@
  *	seed=N       of these chances
  *	cut=0|1|ab|ba  both ways are whole, or cut, or one of them
  *	after=N      the cut comes when N frames have passed from A to B
+ *	before=OFFSET:BYTE,...  it comes with the first frame that has all
+ *	             these bytes (in hexadecimal), which is lost
+ *	behind=...   that frame still passes
  *	pcap=FILE    records what leaves the box, with the time in nanoseconds;
  *	             ab:FILE and ba:FILE one way only; empty: no more
  *	stats        {"ab":{"frames":..,"bytes":..,"lost":..,...},"ba":{..}}

@@ -5,6 +5,7 @@
 #include "wirebox.h"
 
 struct way ways[2];
+struct pattern cut_before, cut_behind;
 
 void way_open(struct way *way)
 {
@@ -96,10 +97,15 @@ void way_release(unsigned side, u64 now)
 
 /* --- from an end */
 
+static void cut(void)
+{
+	ways[0].cut = ways[1].cut = true;
+}
+
 static void count_to_cut(const struct way *way)
 {
 	if (way == &ways[0] && settings.after && --settings.after == 0)
-		ways[0].cut = ways[1].cut = true;
+		cut();
 }
 
 static void take(unsigned side, unsigned char *at, u32 size, u64 now)
@@ -107,13 +113,18 @@ static void take(unsigned side, unsigned char *at, u32 size, u64 now)
 	struct way *way = &ways[side];
 	struct fate fate = fate_of(side, way->number++, size - HEAD);
 	u32 copies = fate.repeated ? 2 : 1;
+	bool last = pattern_fits(&cut_behind, at + HEAD, size - HEAD);
 
+	if (pattern_fits(&cut_before, at + HEAD, size - HEAD))
+		cut();
 	if (way->cut || fate.lost) {
 		way->lost++;
 		count_to_cut(way);
 		return;
 	}
 	count_to_cut(way);
+	if (last)
+		cut();
 	if (fate.corrupted) {
 		at[HEAD + fate.bit / 8] ^= (unsigned char)(1 << fate.bit % 8);
 		way->corrupted++;

@@ -2,6 +2,7 @@
  * The parts of wirebox (main.c says what it is and which words it knows):
  *
  *	fate.c   what befalls a frame, from the seed
+ *	match.c  a frame that is waited for
  *	way.c    the frames that are under way from one end to the other
  *	ends.c   the sockets of both ends
  *	words.c  settings, and the answers to them
@@ -55,6 +56,25 @@ void fate_seed(u64 seed);
  * and no setting changes what another one does. */
 struct fate fate_of(unsigned side, u64 number, u32 size);
 
+/* --- match.c */
+
+#define PATTERN_MAX 8
+
+/* Bytes of a frame, from its destination address on. */
+struct pattern {
+	u32 count; /* 0: nothing is waited for */
+	struct {
+		u32 offset;
+		unsigned char value;
+	} byte[PATTERN_MAX];
+};
+
+/* OFFSET:BYTE,... or empty. */
+bool pattern_set(struct pattern *pattern, const char *text);
+/* This is the one; then the pattern is none any more. */
+bool pattern_fits(struct pattern *pattern, const unsigned char *frame,
+		  u32 size);
+
 /* --- way.c */
 
 struct way {
@@ -82,6 +102,8 @@ struct way {
 };
 
 extern struct way ways[2];
+/* The cable is cut when such a frame comes: before it, or behind it. */
+extern struct pattern cut_before, cut_behind;
 
 void way_open(struct way *way);
 /* May more be read? */

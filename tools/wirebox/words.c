@@ -47,6 +47,16 @@ static bool set_cut(const char *how)
 	return true;
 }
 
+static bool set_before(const char *value)
+{
+	return pattern_set(&cut_before, value);
+}
+
+static bool set_behind(const char *value)
+{
+	return pattern_set(&cut_behind, value);
+}
+
 /* A number is multiplied by the scale. */
 static const struct word {
 	const char *name;
@@ -63,6 +73,8 @@ static const struct word {
 	{"after", &settings.after, 1, NULL},
 	{"seed", NULL, 0, set_seed},
 	{"cut", NULL, 0, set_cut},
+	{"before", NULL, 0, set_before},
+	{"behind", NULL, 0, set_behind},
 	{"pcap", NULL, 0, pcap_open},
 };
 
