@@ -359,7 +359,8 @@ static void check_time(struct source *source, u64 now)
 	source_dry_look(source, now);
 	check_patience(source, now);
 	if (source->stopped && source->state < SOURCE_IN_DOUBT &&
-	    now - source->stopped_at >= source->config->link.timers.stopped_max)
+	    source_stood(source, now) >=
+		    source->config->link.timers.stopped_max)
 		fall_back(source, now);
 	/* Without a session nothing is under way, and yet no round is over. */
 	if (source->state == SOURCE_COPYING && source->link.up &&

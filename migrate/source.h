@@ -20,7 +20,8 @@
 struct source_ops {
 	/* Sets the bits of pages written since the last call, and forgets. */
 	void (*harvest)(void *context, u64 *bitmap);
-	void (*stop)(void *context);
+	/* Returns when: the clock has gone on since the source was told. */
+	u64 (*stop)(void *context);
 	void (*resume)(void *context);
 	/* The guest is to have `percent` of its time. */
 	void (*throttle)(void *context, unsigned percent);
@@ -118,6 +119,12 @@ bool source_cancel(struct source *source, u64 now);
  * (resume) or that it does (not resume).
  */
 bool source_force(struct source *source, u64 now, bool resume);
+
+/* For how long the guest has stood still: `now` may be of before that. */
+static inline u64 source_stood(const struct source *source, u64 now)
+{
+	return mig_max(now, source->stopped_at) - source->stopped_at;
+}
 
 /* As the specification names it, with SEEKING and OFFERING. */
 enum source_state source_state(const struct source *source);

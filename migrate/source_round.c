@@ -98,9 +98,8 @@ static void record_round(struct source *source)
 
 void source_stop(struct source *source, u64 now)
 {
-	source->ops->stop(source->context);
+	source->stopped_at = source->ops->stop(source->context);
 	source->stopped = true;
-	source->stopped_at = now;
 	source->state = SOURCE_STOPPED;
 	source->attempt++;
 	harvest(source);
@@ -171,7 +170,7 @@ void source_finish_report(struct source *source, u64 now)
 	if (source->stopped) {
 		measure(source, now, 0);
 		record_round(source);
-		report->downtime = now - source->stopped_at;
+		report->downtime = source_stood(source, now);
 	}
 	report->policy = source->config->policy->name;
 	report->total = now - source->began_at;

@@ -65,7 +65,7 @@ static void prepare(struct source *source, u64 now)
 	put_u64(data + 16, source->state_hash);
 	/* When it arrives, that is. */
 	put_u64(data + 24,
-		now - source->stopped_at + source->link.round_trip / 2);
+		source_stood(source, now) + source->link.round_trip / 2);
 	link_queue(&source->link, RECORD_PREPARE, data, sizeof(data));
 	source->prepared_once = true;
 	source->state = SOURCE_PREPARING;

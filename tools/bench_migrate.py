@@ -28,6 +28,7 @@ GUEST = "10.0.0.2"
 PAGE = 4096
 MEGABIT_200 = "rate=25M"
 BLASTS = 5
+ECHO_HZ = 200  # what a guest on one emulated CPU answers while it is moved
 BLAST = re.compile(r"the sink got \d+ frames, (\d+) bytes in (\d+) us")
 
 
@@ -64,7 +65,7 @@ class Case:
     vm: str
     options: dict = field(default_factory=dict, hash=False)
     wire: tuple = ()
-    client: bool = False  # 1 kHz of echoes from the outside
+    client: bool = False  # echoes from the outside, ECHO_HZ
 
 
 @dataclass(frozen=True)
@@ -75,14 +76,17 @@ class Session:
     frame_max: int = 65014
     box: bool = False
     security: str = "encrypt"  # both ends have to want the same
+    cpus: int = 1
     blast: Optional[int] = None  # `net bench` with frames of so many bytes
 
 
 SECURITIES = ("none", "authenticate", "encrypt")
 SIZES = (1514, 9014, 65014)
 SESSIONS = [
-    *(Session((Case(f"idle.{security}", "idle", client=True),),
+    *(Session((Case(f"idle.{security}", "idle"),
+               Case(f"seen.{security}", "idle", client=True)),
               security=security) for security in SECURITIES),
+    Session((Case("idle-2.none", "idle"),), security="none", cpus=2),
     Session((
         Case("dirty16.downtime", "dirty16", {"policy": "downtime"}),
         Case("dirty16.classic", "dirty16", {"policy": "classic"}),
@@ -131,7 +135,7 @@ class Client:
         if not self.wanted:
             return None
         with self.hosts.background.lock:
-            echoes = Echoes(self.hosts.outside, GUEST, hz=1000)
+            echoes = Echoes(self.hosts.outside, GUEST, hz=ECHO_HZ)
             echoes.begin()
         if seconds:
             time.sleep(seconds)
@@ -245,7 +249,7 @@ def run_case(hosts: Hosts, case: Case, runs: int) -> list:
 
 
 def run_session(session: Session, cases: list, runs: int) -> None:
-    end = {"memory": 640, "frame_max": session.frame_max,
+    end = {"memory": 640, "cpus": session.cpus, "frame_max": session.frame_max,
            "migrate": f"security = {session.security}\ndowntime = 300\n"}
     config = "".join(GUESTS[vm][0] for vm in {case.vm for case in cases})
     with Hosts((End(config=config, **end), End(**end)), RAW / "hosts",

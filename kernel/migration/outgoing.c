@@ -35,7 +35,7 @@ static void harvest(void *context, u64 *bitmap)
 	migration_take_cpu();
 }
 
-static void stop(void *context)
+static u64 stop(void *context)
 {
 	struct outgoing *out = context;
 
@@ -51,6 +51,7 @@ static void stop(void *context)
 	trace_step(out->vm, TRACE_STOPPED);
 	migration_take_cpu();
 	tell_outgoing(out, "stopped");
+	return out->at.stop / NS_PER_US;
 }
 
 static void resume(void *context)

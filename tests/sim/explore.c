@@ -61,9 +61,10 @@ static void harvest(void *context, u64 *bitmap)
 {
 }
 
-static void stop(void *context)
+static u64 stop(void *context)
 {
 	here->guest_runs = false;
+	return here->clock[0];
 }
 
 static void resume(void *context)

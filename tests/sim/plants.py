@@ -33,7 +33,7 @@ PLANTS = [
     ("the last harvest is forgotten", "migrate/source_round.c",
      "\tsource->attempt++;\n\tharvest(source);", "\tsource->attempt++;"),
     ("stopping does not stop", "migrate/source_round.c",
-     "source->ops->stop(source->context);", ";"),
+     "source->ops->stop(source->context);", "now;"),
     ("in doubt, it gives up", "migrate/source.c",
      "\t    source->state == SOURCE_IN_DOUBT || now - source->lost_at",
      "\t    now - source->lost_at"),
@@ -98,7 +98,7 @@ PLANTS = [
     ("the guest's clocks are told nothing", "migrate/target.c",
      "target->stood = get_u64(record->data + 24);", ";"),
     ("the guest's clocks are told of the whole move", "migrate/source_say.c",
-     "now - source->stopped_at +", "now - source->began_at +"),
+     "source_stood(source, now) +", "now - source->began_at +"),
     ("a refusal is ignored", "migrate/target.c",
      "\tif (target->refused) {", "\tif (false) {"),
 ]

@@ -18,7 +18,7 @@ static void harvest(void *context, u64 *bitmap)
 	}
 }
 
-static void stop(void *context)
+static u64 stop(void *context)
 {
 	struct world *world = context;
 
@@ -26,6 +26,7 @@ static void stop(void *context)
 		guest_last_words(world);
 	world->guest.runs = false;
 	world->guest.stopped_at = world->now;
+	return world->now;
 }
 
 static void resume(void *context)
