@@ -27,8 +27,9 @@ def boot_of(item) -> Optional[Boot]:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config, items) -> None:
-    """--engine; and tests of one boot follow each other, in the boots' order,
-    those that need none before the first machine has ended."""
+    """--engine; a long boot's tests are long; and tests of one boot follow each
+    other, in the boots' order, those that need none before the first machine has
+    ended."""
     engine = config.getoption("--engine")
     order: dict = {}
 
@@ -36,6 +37,10 @@ def pytest_collection_modifyitems(config, items) -> None:
         boot = boot_of(item)
         return not engine or (boot and boot.hardware.engine == engine)
 
+    for item in items:
+        boot = boot_of(item)
+        if boot and boot.long:
+            item.add_marker(pytest.mark.long)
     dropped = [item for item in items if not kept(item)]
     if dropped:
         config.hook.pytest_deselected(items=dropped)
