@@ -47,7 +47,7 @@ SMALL_FLAGS  := -Oz -fno-omit-frame-pointer -fno-inline-functions-called-once \
 		-fno-tree-loop-im -fno-move-loop-invariants
 # Without SSE nothing needs the stack aligned to more than its own words; the
 # libraries under migrate/ are made for it: whoever calls there aligns it.
-STACK_FLAGS   = $(if $(filter kernel/migration/%,$<),-mstackrealign \
+STACK_FLAGS   = $(if $(filter kernel/migration/%,$<),-mincoming-stack-boundary=3 \
 		-mpreferred-stack-boundary=4,-mpreferred-stack-boundary=$(if \
 		$(filter migrate/%,$<),4,3))
 KERNEL_FLAGS = $(COMMON) -g -mcmodel=kernel -fno-pic -fno-pie \
