@@ -45,11 +45,11 @@ KERNEL_FAST  += $(addprefix kernel/,lib/string.c vm/run.c vm/exits.c \
 FAST_FLAGS   := -O2 -fomit-frame-pointer
 SMALL_FLAGS  := -Oz -fno-omit-frame-pointer -fno-inline-functions-called-once \
 		-fno-tree-loop-im -fno-move-loop-invariants
-# Without SSE nothing needs the stack aligned to more than its own words; the
-# libraries under migrate/ are made for it: whoever calls there aligns it.
-STACK_FLAGS   = $(if $(filter kernel/migration/%,$<),-mincoming-stack-boundary=3 \
-		-mpreferred-stack-boundary=4,-mpreferred-stack-boundary=$(if \
-		$(filter migrate/%,$<),4,3))
+# Without SSE nothing needs the stack aligned to more than its own words; migrate/
+# and its libraries do, and are called from kernel/migration/, which aligns it.
+STACK_FLAGS   = -mpreferred-stack-boundary=$(if $(filter migrate/% \
+		kernel/migration/%,$<),4,3) $(if $(filter \
+		kernel/migration/%,$<),-mincoming-stack-boundary=3)
 KERNEL_FLAGS = $(COMMON) -g -mcmodel=kernel -fno-pic -fno-pie \
 	       $(if $(filter $<,$(KERNEL_FAST)),$(FAST_FLAGS),$(SMALL_FLAGS)) \
 	       -ffunction-sections $(STACK_FLAGS) \

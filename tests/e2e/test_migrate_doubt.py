@@ -9,8 +9,8 @@ from rig.control import Refused
 from rig.hosts import End, Hosts
 from moves import PATIENT, VMS, begin, clear, ends_well, goes_on, moved, running
 
-# A frame of kind CONTROL, version 1, whose record is COMMIT (docs/wire.md).
-COMMIT = "14:12,118:0d"
+# A frame of kind CONTROL, version 1, with the head of a COMMIT (docs/wire.md).
+COMMIT = "14:12,118:0d,119:01,120:01,122:10,123:00"
 
 
 @pytest.fixture(scope="module")

@@ -37,6 +37,7 @@ class Kind(NamedTuple):
 
 KINDS = {"one-svm": Kind("svm", 4), "one-vmx": Kind("vmx", None)}
 
+PATIENCE = 1000  # ms: in its own time the machine is slow, and has both ends
 CONFIG = """\
 [host]
 name = {name}
@@ -89,7 +90,9 @@ def configuration(vm_section: str, options: dict, seed: int, wait: int = 1,
     if not re.search(r"(?m)^\s*autostart\s*=", vm_section):
         vm_section = vm_section.rstrip("\n") + "\nautostart = no\n"
     if "security" in options and "security" not in migrate:
-        migrate += f"security = {options['security']}"  # the target's, too
+        migrate += f"\nsecurity = {options['security']}"  # the target's, too
+    if "downtime" not in migrate:
+        migrate += f"\ndowntime = {PATIENCE}"
     run = "; ".join([f"vm start {vm}", f"wait {wait}",
                      command(vm, NAME, **options), "migrate wait",
                      then.replace("{vm}", vm + ARRIVED), "off"])
