@@ -16,7 +16,7 @@ check-vmx: ## only the tests on Intel machines
 	@CHECK_IN=tests/e2e tools/check '$(K)' --engine vmx
 
 check-long: ## only the tests that take minutes each
-	@CHECK_IN=tests/e2e tools/check '$(K)' --long
+	@CHECK_IN="tests/sim tests/e2e" tools/check '$(K)' --long
 
 demo: ## move a running Debian to another host and back, and report on it
 	@tools/demo

@@ -57,7 +57,7 @@ MATRIX = [
     everything("vmx", 2),
     everything("svm-ryzen", 2),
     everything("vmx", 1),
-    everything("vmx-haswell", 1),
+    everything("vmx-haswell", 1, long=True),
     everything("vmx-ivybridge", 2),
     everything("vmx-ivybridge", 1, long=True),
     everything("vmx-arrandale", 1),

@@ -26,7 +26,7 @@ def test_cable_is_cut_and_mended(hosts: Hosts, guest, phase: str) -> None:
 
 
 def test_loss_is_made_good(hosts: Hosts, guest) -> None:
-    hosts.wire.set("loss=0.02", "seed=1")
+    hosts.wire.set("loss=0.1", "seed=1")
     move = moved(hosts, guest("idle"), hosts.a, hosts.b)
     hosts.wire.set("loss=0")
     assert hosts.wire.stats()["ab"]["lost"] > 0

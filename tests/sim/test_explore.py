@@ -11,7 +11,8 @@ ROOT = Path(__file__).resolve().parents[2]
 
 # drops, repeats, timers, dead sessions, crashes, orders
 BOUNDS = ["0 0 2 0 0 0", "0 1 1 0 0 0", "1 0 0 1 0 0", "0 0 0 1 1 0",
-          "1 0 0 0 1 1", "0 0 1 0 0 1", "0 1 0 0 1 0"]
+          "1 0 0 0 1 1", "0 1 0 0 1 0",
+          pytest.param("0 0 1 0 0 1", marks=pytest.mark.long)]
 
 
 @pytest.mark.parametrize("bounds", BOUNDS)
