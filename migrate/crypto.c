@@ -35,8 +35,8 @@ static void run_cipher(const struct crypto_key *key, u8 security, u8 *frame,
 	put_u64(nonce + 4, number);
 	fastest_poly1305()(key->key, nonce, frame + WIRE_BODY,
 			   hidden ? body : 0, frame + WIRE_ETHERNET,
-			   WIRE_HEADER + (hidden ? 0 : body), tag,
-			   chacha20, encrypt);
+			   WIRE_HEADER + (hidden ? 0 : body), tag, chacha20,
+			   encrypt);
 }
 
 static u64 frame_check(u64 key, const u8 *frame)

@@ -100,7 +100,7 @@ struct incoming {
 	bool built;    /* from its state, at least once */
 	enum target_state seen;
 	char vm_name[WIRE_NAME];
-	char peer[WIRE_NAME]; /* its name, or its address */
+	char peer[WIRE_NAME];			  /* its name, or its address */
 	u64 began, loaded_at, restore_ns, run_ns; /* ns */
 };
 

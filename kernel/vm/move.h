@@ -51,8 +51,8 @@ err_t vm_restore(struct vm *vm, const u8 *state, size_t size, char *why,
 		 size_t why_size);
 
 /*
- * It runs from here on. It was frozen that long ago, and its clocks have gone on
- * meanwhile; timers that were due are due at once.
+ * It runs from here on. It was frozen that long ago, and its clocks have gone
+ * on meanwhile; timers that were due are due at once.
  */
 err_t vm_run(struct vm *vm, u64 stood_ns);
 void vm_discard(struct vm *vm);
