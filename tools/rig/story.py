@@ -46,16 +46,12 @@ def rates(move: dict) -> Chart:
 
 def downtimes(moves: list) -> Chart:
     chart = Chart("What the guest's standing still was made of",
-                  Axis("since the round before was over", "ms", least=0),
+                  Axis("since it was told to stop", "ms", least=0),
                   height=130 + 50 * len(moves))
     for move in moves:
-        # The source counts from the end of its last round on.
-        rest = move["report"]["downtime"] - sum(move["parts"][name]
-                                                for name, _ in PARTS)
         at, spans = 0.0, []
-        for us, text in [(max(rest, 0), "decide to stop"),
-                         *((move["parts"][name], text)
-                           for name, text in PARTS)]:
+        for name, text in PARTS:
+            us = move["parts"][name]
             spans.append((at, at + us / 1000, text))
             at = spans[-1][1]
         chart.spans(way(move), spans)
@@ -217,9 +213,8 @@ def build(record: dict) -> Page:
     if record["moves"]:
         page.facts(_facts(record))
         page.section("Down")
-        page.picture(downtimes(record["moves"]).svg(), "It still runs while "
-                     "the source decides, and its clocks stand from the stop "
-                     "on. docs/migration.md explains each part.")
+        page.picture(downtimes(record["moves"]).svg(), "Its clocks go on "
+                     "meanwhile. docs/migration.md explains each part.")
     for move in record["moves"]:
         _move(page, move)
     if record["client"] and record["moves"]:
