@@ -3,6 +3,7 @@
  * differ in strictness: a byte may be written only when THRE says so.
  */
 #include "cpu/regs.h"
+#include "cpu/time.h"
 #include "drivers/serial.h"
 
 #define STUCK_SPINS 1000000 /* of 1 us, about: the line is dead */
@@ -85,6 +86,20 @@ bool serial_open(struct serial *line, u16 port, char *queue, size_t size)
 	return true;
 }
 
+static u64 hushed_until;
+
+void serial_hush(u64 until_ns)
+{
+	__atomic_store_n(&hushed_until, until_ns, __ATOMIC_RELAXED);
+}
+
+static bool hushed(void)
+{
+	u64 until = __atomic_load_n(&hushed_until, __ATOMIC_RELAXED);
+
+	return unlikely(until) && now_ns() < until;
+}
+
 /* The interrupt for room is on only while there is something to send. */
 static void want_room(struct serial *line, bool wanted)
 {
@@ -106,6 +121,10 @@ static bool send_burst(struct serial *line)
 
 void serial_poll(struct serial *line)
 {
+	if (hushed()) {
+		want_room(line, false);
+		return;
+	}
 	while (line->out != line->in && send_burst(line))
 		;
 	want_room(line, line->out != line->in);

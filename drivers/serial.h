@@ -44,6 +44,13 @@ void serial_write(struct serial *line, const char *bytes, size_t n);
 void serial_poll(struct serial *line);	/* sends what the line takes now */
 void serial_drain(struct serial *line); /* waits until all is sent */
 
+/*
+ * Up to that time all lines queue only, and a guest that stands still need not
+ * wait for text: an emulator takes microseconds for each byte. serial_drain()
+ * sends in any case, and so does a write that finds no room. 0: from now on.
+ */
+void serial_hush(u64 until_ns);
+
 /* A line as lib/console's device. */
 extern const struct console_device serial_console;
 

@@ -1,5 +1,6 @@
 /* The VM that leaves: what the source's state machine asks of this host. */
 #include "cpu/time.h"
+#include "drivers/serial.h"
 #include "lib/log.h"
 #include "lib/string.h"
 #include "migration/channel.h"
@@ -11,6 +12,7 @@
 #include "vm/move.h"
 
 #define PROGRESS_NS   NS_PER_S
+#define HUSH_NS	      (50 * NS_PER_MS) /* no text while the guest stands */
 #define PATIENCE_NS   (10 * NS_PER_S) /* until a host answers at all */
 #define CLASSIC_PAGES 64 /* that may remain, for the classic policy */
 #define HARDEST	      20 /* percent of its time are left to a guest */
@@ -40,6 +42,7 @@ static u64 stop(void *context)
 	struct outgoing *out = context;
 
 	out->at = (struct handover){.stop = now_ns()};
+	serial_hush(out->at.stop + HUSH_NS);
 	trace_step(out->vm, TRACE_STOP);
 	if (away_hold(out->vm))
 		log_warn("%s: no memory to hold its frames",
@@ -58,6 +61,7 @@ static void resume(void *context)
 {
 	struct outgoing *out = context;
 
+	serial_hush(0);
 	if (out->frozen)
 		vm_thaw(out->vm);
 	away_back(out->vm);
@@ -109,6 +113,7 @@ static void release(void *context)
 	struct outgoing *out = context;
 
 	out->at.done = now_ns();
+	serial_hush(0);
 	trace_step(out->vm, TRACE_RELEASED);
 	out->tracking = out->frozen = false;
 	dirty_off(out->vm);
