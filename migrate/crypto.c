@@ -4,6 +4,7 @@
 
 #include "migrate/chacha.h"
 #include "migrate/hash.h"
+#include "migrate/poly1305.h"
 
 unsigned crypto_tag_size(u8 security)
 {
@@ -15,28 +16,34 @@ static size_t body_size(const u8 *frame)
 	return get_u16(frame + WIRE_ETHERNET + 2);
 }
 
-/* Both take the same time for all data. */
-static br_poly1305_run fastest_poly1305(void)
-{
-	br_poly1305_run wide = br_poly1305_ctmulq_get();
-
-	return wide ? wide : &br_poly1305_ctmul_run;
-}
-
-/* Runs the cipher over a frame; the tag that it should have into `tag`. */
+/*
+ * Runs the cipher over a frame (RFC 8439, 2.8); the tag that it should have
+ * into `tag`. The tag is over what is on the wire: encrypted before, or
+ * decrypted behind.
+ */
 static void run_cipher(const struct crypto_key *key, u8 security, u8 *frame,
-		       u64 number, u8 tag[WIRE_TAG_MAX], int encrypt)
+		       u64 number, u8 tag[WIRE_TAG_MAX], bool encrypt)
 {
 	size_t body = body_size(frame);
-	bool hidden = security == WIRE_ENCRYPT;
-	u8 nonce[12];
+	size_t hidden = security == WIRE_ENCRYPT ? body : 0;
+	size_t open = WIRE_HEADER + body - hidden;
+	u8 nonce[12], once[POLY1305_KEY] = {0}, sizes[16];
+	struct poly1305 mac;
 
 	put_u32(nonce, frame[WIRE_ETHERNET] & 15);
 	put_u64(nonce + 4, number);
-	fastest_poly1305()(key->key, nonce, frame + WIRE_BODY,
-			   hidden ? body : 0, frame + WIRE_ETHERNET,
-			   WIRE_HEADER + (hidden ? 0 : body), tag, chacha20,
-			   encrypt);
+	put_u64(sizes, open);
+	put_u64(sizes + 8, hidden);
+	chacha20(key->key, nonce, 0, once, sizeof(once));
+	if (encrypt)
+		chacha20(key->key, nonce, 1, frame + WIRE_BODY, hidden);
+	poly1305_begin(&mac, once);
+	poly1305_add(&mac, frame + WIRE_ETHERNET, open);
+	poly1305_add(&mac, frame + WIRE_BODY, hidden);
+	poly1305_add(&mac, sizes, sizeof(sizes));
+	poly1305_end(&mac, tag);
+	if (!encrypt)
+		chacha20(key->key, nonce, 1, frame + WIRE_BODY, hidden);
 }
 
 static u64 frame_check(u64 key, const u8 *frame)
@@ -63,7 +70,7 @@ void crypto_seal(const struct crypto_key *key, u8 security, u8 *frame,
 	if (security == WIRE_CLEAR)
 		put_u64(tag, frame_check(key->check, frame));
 	else
-		run_cipher(key, security, frame, number, tag, 1);
+		run_cipher(key, security, frame, number, tag, true);
 }
 
 bool crypto_open(const struct crypto_key *key, u8 security, u8 *frame,
@@ -74,7 +81,7 @@ bool crypto_open(const struct crypto_key *key, u8 security, u8 *frame,
 
 	if (security == WIRE_CLEAR)
 		return get_u64(tag) == frame_check(key->check, frame);
-	run_cipher(key, security, frame, number, wanted, 0);
+	run_cipher(key, security, frame, number, wanted, false);
 	return same(tag, wanted, sizeof(wanted));
 }
 

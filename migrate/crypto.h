@@ -1,6 +1,7 @@
 /*
- * Cryptography, all of it BearSSL's: X25519, HMAC and HKDF with SHA-256,
- * ChaCha20-Poly1305 in constant time. Nothing here allocates.
+ * Cryptography: X25519, HMAC and HKDF with SHA-256 are BearSSL's, frames are
+ * sealed by our own ChaCha20-Poly1305, in constant time. Nothing here
+ * allocates.
  *
  * The library is compiled for user land: it uses SSE and the red zone, so the
  * kernel calls into migrate/ with interrupts off and the guest's FPU state put

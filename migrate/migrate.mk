@@ -6,7 +6,7 @@ MIGRATE_OBJ  := $(patsubst %,$(OUT)/obj/%.o,$(MIGRATE_SRC))
 MIGRATE_LIBS := -lbearssl -llz4
 # Where pages go through it counts speed.
 KERNEL_FAST  += $(addprefix migrate/,hash.c sender.c receiver.c codec.c \
-		codec_delta.c chacha.c)
+		codec_delta.c chacha.c poly1305.c)
 # As the libraries do: whoever calls them has taken the registers.
 KERNEL_SSE   := migrate/chacha.c
 

@@ -4,7 +4,7 @@
  * links: migrate/wire.c migrate/hash.c migrate/codec.c migrate/codec_delta.c
  * links: migrate/codec_lz4.c migrate/receiver.c migrate/requirement.c
  * links: migrate/text.c migrate/error.c migrate/report.c migrate/crypto.c
- * links: migrate/chacha.c
+ * links: migrate/chacha.c migrate/poly1305.c
  * libs: -lbearssl -llz4
  */
 #include <stdlib.h>
