@@ -5,6 +5,10 @@
  * e1000 has no loopback of its own. Chosen by `ethmod=loop`; Bochs finds it in
  * the folders of LTDL_LIBRARY_PATH.
  *
+ * Bochs seeds the processor's random numbers (RDRAND) by the time of day when it
+ * makes a CPU. Cards are made after that: then they begin anew, from
+ * GODWIT_SEED.
+ *
  * Bochs is C++ and has no headers to install. What it expects of a module are
  * two objects, and those are laid out by hand here, as the C++ ABI of this
  * processor has it (Itanium C++ ABI, 2.5): an object begins with a pointer to
@@ -12,6 +16,7 @@
  * destructor is two.
  */
 #include <stddef.h>
+#include <stdlib.h>
 
 #define TYPE_NET   0x400
 #define MODE_FINI  0
@@ -68,6 +73,9 @@ static struct mover *make(struct locator *l, const char *device,
 			  const char *mac, receive_function *receive,
 			  state_function *state, void *card, const char *script)
 {
+	const char *seed = getenv("GODWIT_SEED");
+
+	srand(seed ? (unsigned)strtoul(seed, NULL, 10) : 1);
 	mover = (struct mover){mover_functions, card, receive, state};
 	return &mover;
 }

@@ -23,7 +23,7 @@ from rig.hosts import NAMES, End  # noqa: E402
 from rig.machine import OUT  # noqa: E402
 from rig.play import GUEST, Plan, Player  # noqa: E402
 from rig.show import is_live, paint, show  # noqa: E402
-from rig.story import write  # noqa: E402
+from rig.story import CAPTURE, keep_capture, write  # noqa: E402
 from rig.verdict import judge, passed  # noqa: E402
 
 # In clear, so that the capture tells which pages went; every frame has its tag.
@@ -88,6 +88,10 @@ def tell(record: dict, folder: Path) -> bool:
         if good else "The demo failed."
     print(f"\n{paint('good' if good else 'bad', verdict) if live else verdict}")
     print(f"The report with its pictures: {folder / 'report.html'}")
+    if record["capture"]:
+        print(f"What went over the cable: {folder / CAPTURE}")
+    else:
+        print("KEEP=1 keeps what went over the cable, for tools/capture.")
     if not good:
         print(f"Logs of both hosts: {folder / 'hosts'}")
     return good
@@ -110,6 +114,7 @@ def main() -> int:
     except KeyboardInterrupt:
         print("\ndemo: interrupted")
         return 130
+    keep_capture(record, folder, os.environ.get("KEEP", "0") not in ("", "0"))
     write(record, folder)
     return 0 if tell(record, folder) else 1
 

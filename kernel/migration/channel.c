@@ -62,8 +62,9 @@ static struct netdev *choose(void)
 }
 
 /*
- * In one block: large ones come from memory that nobody has used. Where the
- * firmware's code was, an emulator is very slow to store.
+ * Cleared, whole pages: where the firmware's code was, an emulator looks for
+ * what it translated at each store, until none of that code is left. Frames do
+ * not reach a page's end, so it would never be.
  */
 static err_t make_buffers(unsigned wanted)
 {
@@ -74,7 +75,7 @@ static err_t make_buffers(unsigned wanted)
 		wanted = BUFFERS_SIZE / size;
 	wanted = MIN(MAX(wanted, BUFFERS_MIN), BUFFERS_MAX);
 	wanted = MIN(wanted, channel.dev->tx_ring / 2);
-	block = page_alloc(order_for((u64)wanted * size));
+	block = page_alloc_zeroed(order_for((u64)wanted * size));
 	if (!block)
 		return E_NOMEM;
 	for (unsigned i = 0; i < wanted; i++)

@@ -291,7 +291,7 @@ u64 stack_alloc(u64 size)
 	bottom = stack_next + PAGE_SIZE; /* the page between is the guard */
 	top = stack_next = bottom + ALIGN_UP(size, PAGE_SIZE);
 	for (u64 at = bottom; at < top && err == E_OK; at += PAGE_SIZE) {
-		u64 phys = page_alloc(ORDER_4K);
+		u64 phys = page_alloc_zeroed(ORDER_4K);
 
 		err = phys == 0 ? E_NOMEM
 				: map(at, phys, PAGE_SIZE, DATA, LEVEL_4K);

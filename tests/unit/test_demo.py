@@ -400,3 +400,25 @@ def test_no_capture_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "x").write_bytes(b"something else, long enough to be read")
     with pytest.raises(ValueError, match="not a pcap"):
         dirtied.read(tmp_path / "x")
+
+
+# --- the capture stays only for who wants it, or needs it
+
+
+def broken(record: dict) -> dict:
+    return {**record, "wrong": ["a byte of the connection"]}
+
+
+@pytest.mark.parametrize("change,wanted,stays", [
+    (dict, False, False), (dict, True, True), (broken, False, True)])
+def test_capture_stays(record: dict, tmp_path: Path, change, wanted: bool,
+                       stays: bool) -> None:
+    record = change(record)
+    path = tmp_path / story.CAPTURE
+    path.write_bytes(b"frames")
+    story.keep_capture(record, tmp_path, wanted)
+    story.write(record, tmp_path)
+    assert path.exists() == stays
+    page = (tmp_path / "report.html").read_text()
+    assert (f'href="{story.CAPTURE}"' in page) == stays
+    assert 'href="record.json"' in page

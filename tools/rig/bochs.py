@@ -78,7 +78,8 @@ def prepare(spec, folder: Path, ports: dict) -> list:
         sync="slowdown" if spec.interactive else "none"))
     (folder / "commands").write_text("c\nquit\n")
     modules = [] if outside or not nic else \
-        ["env", f"LTDL_LIBRARY_PATH={BOCHS_MODULES}:{OUR_MODULES}"]
+        ["env", f"LTDL_LIBRARY_PATH={BOCHS_MODULES}:{OUR_MODULES}",
+         f"GODWIT_SEED={spec.seed}"]
     return [*modules, "bochs", "-q", "-f", str(folder / "bochsrc"),
             "-rc", str(folder / "commands")]
 

@@ -33,7 +33,7 @@ class Spec:
     boot: str = "fw-cfg"  # QEMU: fw-cfg, virtio or ide; Bochs: always ide
     machine: str = "q35"  # QEMU: q35 or pc
     icount: Optional[int] = None  # QEMU: 2**N ns per instruction
-    seed: int = 1  # of the processor's random numbers (QEMU); of the calendar
+    seed: int = 1  # of the processor's random numbers ; of the calendar
     gdb: bool = False  # QEMU: wait for a debugger on port 1234
     interactive: bool = False  # the serial line is a socket, time is real
     control: bool = False  # a second line, for programs: rig/control.py

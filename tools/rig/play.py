@@ -20,6 +20,7 @@ from .control import Refused
 from .dirtied import CONTENT, ZERO, read
 from .hosts import Host, Hosts, Move, NotMoved
 from .machine import OUT
+from .story import CAPTURE
 from .traffic import Echoes, Flow
 
 GUEST = "10.0.0.2"
@@ -178,7 +179,7 @@ class Player:
     def run(self) -> dict:
         plan = self.plan
         self.folder.mkdir(parents=True, exist_ok=True)
-        capture = self.folder / "migration.pcap"
+        capture = self.folder / CAPTURE
         capture.unlink(missing_ok=True)
         self.record["kernel"] = hashlib.sha256(
             KERNEL.read_bytes()).hexdigest()[:16]

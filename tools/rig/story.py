@@ -15,6 +15,8 @@ from .chart import Axis, Chart
 from .page import Page
 from .verdict import judge, passed, silence
 
+CAPTURE = "migration.pcap"  # what went over the cable, beside the report
+
 PAGE = 4096
 MB = 1e6
 TENTH = 0.1
@@ -244,8 +246,19 @@ def _machines(page: Page, record: dict) -> None:
               "emulators were started by")
     for host in record["hosts"]:
         page.code(host["command"])
-    page.files(["record.json", "migration.pcap"], "All of it in numbers, and what "
-               "went over the cable, for Wireshark with tools/godwit.lua")
+    page.files(["record.json"], "All of it in numbers")
+    if record.get("capture"):
+        page.files([CAPTURE], "What went over the cable, for tools/capture and "
+                   "for Wireshark with tools/godwit.lua")
+
+
+def keep_capture(record: dict, folder: Path, wanted: bool) -> None:
+    """It is as large as the guest, twice, and what the report draws of it is in
+    the record. Of a demo that failed it stays, as the logs do."""
+    path = folder / CAPTURE
+    record["capture"] = path.exists() and (wanted or not passed(judge(record)))
+    if not record["capture"]:
+        path.unlink(missing_ok=True)
 
 
 def write(record: dict, folder: Path) -> Path:
