@@ -16,6 +16,12 @@ static size_t body_size(const u8 *frame)
 	return get_u16(frame + WIRE_ETHERNET + 2);
 }
 
+static void stream(const struct crypto_key *key, const u8 *nonce, u8 *data,
+		   size_t size)
+{
+	(key->wide ? chacha20_wide : chacha20)(key->key, nonce, 1, data, size);
+}
+
 /*
  * Runs the cipher over a frame (RFC 8439, 2.8); the tag that it should have
  * into `tag`. The tag is over what is on the wire: encrypted before, or
@@ -36,14 +42,14 @@ static void run_cipher(const struct crypto_key *key, u8 security, u8 *frame,
 	put_u64(sizes + 8, hidden);
 	chacha20(key->key, nonce, 0, once, sizeof(once));
 	if (encrypt)
-		chacha20(key->key, nonce, 1, frame + WIRE_BODY, hidden);
+		stream(key, nonce, frame + WIRE_BODY, hidden);
 	poly1305_begin(&mac, once);
 	poly1305_add(&mac, frame + WIRE_ETHERNET, open);
 	poly1305_add(&mac, frame + WIRE_BODY, hidden);
 	poly1305_add(&mac, sizes, sizeof(sizes));
 	poly1305_end(&mac, tag);
 	if (!encrypt)
-		chacha20(key->key, nonce, 1, frame + WIRE_BODY, hidden);
+		stream(key, nonce, frame + WIRE_BODY, hidden);
 }
 
 static u64 frame_check(u64 key, const u8 *frame)
@@ -168,6 +174,7 @@ bool crypto_agree(struct crypto_key key[2], u8 security, const u8 *psk,
 	for (unsigned i = 0; i < 2; i++) {
 		br_hkdf_produce(&hkdf, "godwit 1", 8, key[i].key, CRYPTO_KEY);
 		key[i].check = get_u64(key[i].key);
+		key[i].wide = chacha20_is_wide();
 	}
 	return true;
 }

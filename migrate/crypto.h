@@ -19,6 +19,7 @@
 struct crypto_key {
 	u8 key[CRYPTO_KEY];
 	u64 check; /* its first bytes, for security none */
+	bool wide; /* this processor has chacha20_wide() */
 };
 
 unsigned crypto_tag_size(u8 security);

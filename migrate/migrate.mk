@@ -6,9 +6,9 @@ MIGRATE_OBJ  := $(patsubst %,$(OUT)/obj/%.o,$(MIGRATE_SRC))
 MIGRATE_LIBS := -lbearssl -llz4
 # Where pages go through it counts speed.
 KERNEL_FAST  += $(addprefix migrate/,hash.c sender.c receiver.c codec.c \
-		codec_delta.c chacha.c poly1305.c)
+		codec_delta.c chacha.c chacha_wide.c poly1305.c)
 # As the libraries do: whoever calls them has taken the registers.
-KERNEL_SSE   := migrate/chacha.c
+KERNEL_SSE   := migrate/chacha.c migrate/chacha_wide.c
 
 # All of it and its libraries in one object: what the kernel has to offer it is
 # what this leaves undefined (tests/sim/test_build.py).

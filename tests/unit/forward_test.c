@@ -2,7 +2,7 @@
  * The guest's frames on the link: in pieces, in any order, once.
  *
  * links: migrate/forward.c migrate/link.c migrate/wire.c migrate/crypto.c
- * links: migrate/chacha.c migrate/poly1305.c
+ * links: migrate/chacha.c migrate/chacha_wide.c migrate/poly1305.c
  * links: migrate/hash.c
  * libs: -lbearssl
  */

@@ -4,7 +4,7 @@
  * links: migrate/wire.c migrate/hash.c migrate/codec.c migrate/codec_delta.c
  * links: migrate/codec_lz4.c migrate/receiver.c migrate/requirement.c
  * links: migrate/text.c migrate/error.c migrate/report.c migrate/crypto.c
- * links: migrate/chacha.c migrate/poly1305.c
+ * links: migrate/chacha.c migrate/chacha_wide.c migrate/poly1305.c
  * libs: -lbearssl -llz4
  */
 #include <stdlib.h>
@@ -168,19 +168,27 @@ TEST(chacha_is_chacha)
 }
 
 /* Any length, and counters beyond the last. */
-TEST(chacha_is_another_s_chacha)
+static void compare_chacha(uint32_t (*ours)(const void *, const void *,
+					    uint32_t, void *, size_t))
 {
 	for (u32 size = 0; size < 1200; size++) {
 		u32 counter = size & 1 ? 0xfffffffe : size, next;
 
 		noise(page, size);
 		memcpy(other, page, MIG_PAGE);
-		next = chacha20(scratch, scratch + 32, counter, page, size);
+		next = ours(scratch, scratch + 32, counter, page, size);
 		CHECK_EQ(next, br_chacha20_ct_run(scratch, scratch + 32,
 						  counter, other, size));
 		CHECK(memcmp(page, other, MIG_PAGE) == 0);
 		noise(scratch, size + 1);
 	}
+}
+
+TEST(chacha_is_another_s_chacha)
+{
+	compare_chacha(chacha20);
+	if (chacha20_is_wide())
+		compare_chacha(chacha20_wide);
 }
 
 TEST(delta_brings_back_what_was_changed)

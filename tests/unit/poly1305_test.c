@@ -1,8 +1,8 @@
 /*
  * Poly1305 against RFC 8439 and against BearSSL's, alone and in sealed frames.
  *
- * links: migrate/poly1305.c migrate/chacha.c migrate/crypto.c migrate/hash.c
- * links: migrate/wire.c
+ * links: migrate/poly1305.c migrate/chacha.c migrate/chacha_wide.c
+ * links: migrate/crypto.c migrate/hash.c migrate/wire.c
  * libs: -lbearssl
  */
 #include <stdlib.h>
