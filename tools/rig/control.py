@@ -106,6 +106,17 @@ class Control:
             raise Refused(command, found["error"])
         return found["answer"]
 
+    def hail(self, timeout: float = 60) -> None:
+        """Returns when the host answers: one that starts up hears nothing."""
+        deadline = time.monotonic() + timeout
+        while True:
+            try:
+                self.ask("vm list", 2)
+                return
+            except TimeoutError:
+                if self.ended or time.monotonic() >= deadline:
+                    raise
+
     def event(self, name: str, timeout: float = 60, **fields: object) -> dict:
         """The next event of that name and with those fields, behind the last
         one that this has returned."""
