@@ -1,7 +1,7 @@
 /*
- * ChaCha20 (RFC 8439, 2.4) as BearSSL's ciphers are called, four or eight blocks
- * at once: a vector has one word of each. There is nothing to shuffle, and
- * rotations are shifts, whose flags nobody asks for: an emulator runs it at
+ * ChaCha20 (RFC 8439, 2.4) as BearSSL's ciphers are called, four or eight
+ * blocks at once: a vector has one word of each. There is nothing to shuffle,
+ * and rotations are shifts, whose flags nobody asks for: an emulator runs it at
  * more than twice the speed of one block by rows, and a processor no slower.
  */
 #ifndef MIGRATE_CHACHA_H

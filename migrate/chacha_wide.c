@@ -2,7 +2,8 @@
 #include "migrate/types.h"
 
 #ifdef __clang__
-#pragma clang attribute push(__attribute__((target("avx2"))), apply_to = function)
+#pragma clang attribute push(__attribute__((target("avx2"))), \
+			     apply_to = function)
 #else
 #pragma GCC target("avx2")
 #endif

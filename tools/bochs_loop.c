@@ -5,8 +5,8 @@
  * e1000 has no loopback of its own. Chosen by `ethmod=loop`; Bochs finds it in
  * the folders of LTDL_LIBRARY_PATH.
  *
- * Bochs seeds the processor's random numbers (RDRAND) by the time of day when it
- * makes a CPU. Cards are made after that: then they begin anew, from
+ * Bochs seeds the processor's random numbers (RDRAND) by the time of day when
+ * it makes a CPU. Cards are made after that: then they begin anew, from
  * GODWIT_SEED.
  *
  * Bochs is C++ and has no headers to install. What it expects of a module are

@@ -2,7 +2,8 @@
  * The link's clocks: what it makes of the time that answers take.
  *
  * links: migrate/link.c migrate/wire.c migrate/crypto.c
- * links: migrate/chacha.c migrate/chacha_wide.c migrate/poly1305.c migrate/hash.c
+ * links: migrate/chacha.c migrate/chacha_wide.c migrate/poly1305.c
+ * links: migrate/hash.c
  * libs: -lbearssl
  */
 #include <string.h>
