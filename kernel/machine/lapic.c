@@ -69,6 +69,7 @@ static const struct device_field fields[] = {
 	DEVICE_FIELD_MAX(struct lapic, divide, 1, 1, 0xb),
 	DEVICE_FIELD(struct lapic, tsc_deadline, 1, 1),
 	DEVICE_FIELD(struct lapic, expires_ns, 1, 1),
+	DEVICE_FIELD(struct lapic, eoi_word, 1, 2),
 };
 
 /* Bits that a register may have, whether software writes them or not. */
@@ -99,6 +100,11 @@ static bool check(const void *device, const struct vm *vm, char *why,
 			 lapic->vcpu->id);
 		return false;
 	}
+	if (!vlapic_eoi_word_fits(vm, lapic->eoi_word)) {
+		snprintf(why, size, "eoi_word: %lx is not in memory",
+			 lapic->eoi_word);
+		return false;
+	}
 	for (unsigned i = 0; i < LVT_COUNT; i++)
 		if (!has_only("lvt", lapic->lvt[i],
 			      vlapic_regs[APIC_LVT + i].writable | sent, why,
@@ -113,7 +119,7 @@ static bool check(const void *device, const struct vm *vm, char *why,
 }
 
 const struct device_description vlapic_description = {
-	"lapic", 1, ARRAY_LEN(fields), fields, check};
+	"lapic", 2, ARRAY_LEN(fields), fields, check};
 
 err_t vlapic_create(struct vcpu *vcpu)
 {
@@ -135,6 +141,8 @@ void vlapic_init(struct vcpu *vcpu)
 {
 	struct lapic *lapic = vcpu->lapic;
 
+	vlapic_keep_eoi(vcpu);
+	lapic->eoi_word = 0;
 	lapic->tpr = lapic->esr = lapic->errors = 0;
 	SHARED_SET(lapic->ppr, 0);
 	SHARED_SET(lapic->ldr, 0);
@@ -145,6 +153,7 @@ void vlapic_init(struct vcpu *vcpu)
 		lapic->lvt[i] = LVT_MASKED;
 	for (unsigned i = 0; i < ARRAY_LEN(lapic->irr); i++) {
 		SHARED_SET(lapic->irr[i], 0);
+		SHARED_SET(lapic->again[i], 0);
 		SHARED_SET(lapic->tmr[i], 0);
 		lapic->isr[i] = 0;
 	}
@@ -179,7 +188,7 @@ void vlapic_virtual_wire(struct vcpu *vcpu)
 
 /* --- what is pending, and its priority (11.8.3) */
 
-static int highest(const u64 *bits)
+int vlapic_highest(const u64 *bits)
 {
 	for (int i = 3; i >= 0; i--) {
 		u64 word = SHARED_GET(bits[i]);
@@ -190,17 +199,43 @@ static int highest(const u64 *bits)
 	return -1;
 }
 
+bool vlapic_is_only(const u64 *bits, int vector)
+{
+	u64 others = 0;
+
+	for (int i = 0; i < 4; i++)
+		others |= SHARED_GET(bits[i]) &
+			  ~(i == vector / 64 ? BIT(vector % 64) : 0);
+	return !others;
+}
+
 static void update_ppr(struct lapic *lapic)
 {
-	int in_service = highest(lapic->isr);
+	int in_service = vlapic_highest(lapic->isr);
 	u32 service = in_service < 0 ? 0 : in_service & 0xf0;
 
 	SHARED_SET(lapic->ppr,
 		   (lapic->tpr & 0xf0) >= service ? lapic->tpr : service);
 }
 
+/*
+ * What is offered stays in IRR until we learn that the guest has taken it; what
+ * comes in the meantime is one more, or the same if it has not.
+ */
+static void take_again(struct lapic *lapic)
+{
+	for (unsigned i = 0; i < ARRAY_LEN(lapic->again); i++)
+		if (SHARED_GET(lapic->again[i]))
+			__atomic_fetch_or(&lapic->irr[i],
+					  __atomic_exchange_n(&lapic->again[i],
+							      0,
+							      __ATOMIC_SEQ_CST),
+					  __ATOMIC_SEQ_CST);
+}
+
 void vlapic_freeze(struct vcpu *vcpu)
 {
+	take_again(vcpu->lapic);
 	vlapic_timer_freeze(vcpu->lapic);
 }
 
@@ -212,9 +247,11 @@ void vlapic_go_on(struct vcpu *vcpu)
 
 int vlapic_pending(struct vcpu *vcpu)
 {
-	const struct lapic *lapic = vcpu->lapic;
-	int vector = highest(lapic->irr);
+	struct lapic *lapic = vcpu->lapic;
+	int vector;
 
+	take_again(lapic);
+	vector = vlapic_highest(lapic->irr);
 	if (vector < 0 || (vector & 0xf0u) <= (lapic->ppr & 0xf0) ||
 	    !vlapic_accepts(lapic))
 		return -1;
@@ -234,14 +271,15 @@ void vlapic_taken(struct vcpu *vcpu, u8 vector)
 /* The run loop may offer what it did not, or must take an offer back. */
 static void look_again(struct lapic *lapic)
 {
-	if (highest(lapic->irr) >= 0)
+	if (vlapic_highest(lapic->irr) >= 0)
 		vcpu_request(lapic->vcpu, REQUEST_INTERRUPT);
 }
 
 static void end_of_interrupt(struct lapic *lapic)
 {
-	int vector = highest(lapic->isr);
+	int vector = vlapic_highest(lapic->isr);
 
+	vlapic_keep_eoi(lapic->vcpu);
 	if (vector < 0)
 		return;
 	lapic->isr[vector / 64] &= ~BIT(vector % 64);
@@ -266,7 +304,10 @@ bool vlapic_raise(struct vcpu *vcpu, u8 vector, bool level)
 	else
 		__atomic_fetch_and(&lapic->tmr[vector / 64], ~bit,
 				   __ATOMIC_SEQ_CST);
-	__atomic_fetch_or(&lapic->irr[vector / 64], bit, __ATOMIC_SEQ_CST);
+	if (__atomic_fetch_or(&lapic->irr[vector / 64], bit, __ATOMIC_SEQ_CST) &
+	    bit)
+		__atomic_fetch_or(&lapic->again[vector / 64], bit,
+				  __ATOMIC_SEQ_CST);
 	vcpu_kick(vcpu, REQUEST_INTERRUPT);
 	return true;
 }

@@ -3,8 +3,8 @@
  * edition's numbers), as xAPIC at 0xfee00000 and as x2APIC by MSR.
  *
  * All of it belongs to the CPU that runs the vCPU, but for what other CPUs'
- * interrupts need: IRR and TMR are changed atomically by anyone; base, svr,
- * ldr, dfr and ppr are read by senders, and written whole.
+ * interrupts need: IRR, TMR and `again` are changed atomically by anyone; base,
+ * svr, ldr, dfr and ppr are read by senders, and written whole.
  *
  * The timer counts at LAPIC_TIMER_HZ whatever the host's clocks are.
  */
@@ -25,6 +25,8 @@ struct vm;
 
 /* Vectors below belong to exceptions: an APIC refuses them (11.5.2). */
 #define LAPIC_VECTOR_MIN 16
+
+#define MSR_PV_EOI 0x4b564d04 /* KVM's, see lapic_eoi.c */
 
 enum lapic_lvt {
 	LVT_TIMER,
@@ -49,6 +51,8 @@ struct lapic {
 	u64 icr;
 	u32 lvt[LVT_COUNT];
 	u64 irr[4], isr[4], tmr[4]; /* bit n % 64 of word n / 64: vector n */
+	/* Came while IRR had it: the guest may have taken that one by then. */
+	u64 again[4];
 
 	u32 initial;	  /* count */
 	u32 divide;	  /* configuration */
@@ -56,6 +60,8 @@ struct lapic {
 	u64 expires;	/* the timer's next interrupt, in host TSC; ~0: none */
 	u64 clock;	/* the latest host TSC this APIC has seen */
 	u64 expires_ns; /* of a frozen VM: by its own clock */
+
+	u64 eoi_word; /* MSR_PV_EOI: address, and bit 0: on */
 };
 
 extern const struct device_description vlapic_description;
@@ -107,6 +113,9 @@ void vlapic_go_on(struct vcpu *vcpu);
 /* See struct machine for these. */
 int vlapic_pending(struct vcpu *vcpu);
 void vlapic_taken(struct vcpu *vcpu, u8 vector);
+void vlapic_lend_eoi(struct vcpu *vcpu, int offered);
+void vlapic_look_for_eoi(struct vcpu *vcpu);
+void vlapic_keep_eoi(struct vcpu *vcpu);
 u64 vlapic_poll(struct vcpu *vcpu, u64 tsc);
 u64 vlapic_cr8_read(struct vcpu *vcpu);
 void vlapic_cr8_write(struct vcpu *vcpu, u64 value);

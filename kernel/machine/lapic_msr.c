@@ -1,4 +1,4 @@
-/* The local APIC's MSRs: APIC_BASE, the x2APIC registers, TSC_DEADLINE. */
+/* The local APIC's MSRs: APIC_BASE, x2APIC's, TSC_DEADLINE, KVM's PV_EOI. */
 #include "machine/lapic_regs.h"
 
 #define BASE_MODE    (APIC_BASE_ENABLE | APIC_BASE_X2APIC)
@@ -96,6 +96,9 @@ err_t vlapic_rdmsr(struct vcpu *vcpu, u32 msr, u64 *value)
 	case MSR_TSC_DEADLINE:
 		*value = vlapic_deadline_read(lapic);
 		return E_OK;
+	case MSR_PV_EOI:
+		*value = lapic->eoi_word;
+		return E_OK;
 	}
 	return E_NOTFOUND;
 }
@@ -112,6 +115,8 @@ err_t vlapic_wrmsr(struct vcpu *vcpu, u32 msr, u64 value)
 	case MSR_TSC_DEADLINE:
 		vlapic_deadline_write(lapic, value);
 		return E_OK;
+	case MSR_PV_EOI:
+		return vlapic_eoi_word_write(lapic, value);
 	}
 	return E_NOTFOUND;
 }

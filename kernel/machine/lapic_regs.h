@@ -100,6 +100,14 @@ void vlapic_write(struct lapic *lapic, unsigned reg, u32 value);
 void vlapic_error(struct lapic *lapic, u32 bit);
 void vlapic_local(struct lapic *lapic, enum lapic_lvt which);
 
+/* The greatest vector in a set, -1: none; whether there is no other. */
+int vlapic_highest(const u64 *bits);
+bool vlapic_is_only(const u64 *bits, int vector);
+
+/* lapic_eoi.c: the guest's word, as its MSR has it. */
+bool vlapic_eoi_word_fits(const struct vm *vm, u64 value);
+err_t vlapic_eoi_word_write(struct lapic *lapic, u64 value);
+
 /* What is there, in each mode, and which bits can be written. */
 #define REG_READ     1u
 #define REG_WRITE    2u

@@ -318,6 +318,13 @@ static const struct pci_device_ops ops = {
 	.destroy = destroy,
 };
 
+/*
+ * One for the configuration, one for all queues: what was sent and what came
+ * are told of by one interrupt, not by two behind each other. No device here
+ * has queues for several CPUs.
+ */
+#define VECTORS 2
+
 err_t virtio_create(struct virtio_device *dev, struct vm *vm,
 		    const struct virtio_kind *kind, u64 features)
 {
@@ -333,7 +340,7 @@ err_t virtio_create(struct virtio_device *dev, struct vm *vm,
 	pci_device_init(&dev->pci, &id, &ops);
 	pci_add_bar(&dev->pci, BAR_REGISTERS, AREAS << PAGE_SHIFT);
 	add_caps(dev);
-	pci_add_msix(&dev->pci, BAR_MSIX, kind->queues + 1);
+	pci_add_msix(&dev->pci, BAR_MSIX, VECTORS);
 	for (unsigned i = 0; i < kind->queues; i++) {
 		dev->queue[i].vm = vm;
 		dev->queue[i].size_max = kind->queue_size[i];

@@ -37,6 +37,16 @@ struct machine {
 	int (*irq_pending)(struct vcpu *vcpu);
 	void (*irq_taken)(struct vcpu *vcpu, u8 vector);
 
+	/*
+	 * The end of an interrupt may be lent to the guest, who then ends it
+	 * without an exit (vcpu->eoi_lent): when the last offer is known (-1:
+	 * none); looked for after each exit while it is lent; kept when the
+	 * vCPU leaves the guest for longer.
+	 */
+	void (*lend_eoi)(struct vcpu *vcpu, int offered);
+	void (*look_for_eoi)(struct vcpu *vcpu);
+	void (*keep_eoi)(struct vcpu *vcpu);
+
 	/* Timers: fires what is due; returns the next deadline (host TSC). */
 	u64 (*poll)(struct vcpu *vcpu, u64 tsc);
 
@@ -62,8 +72,8 @@ struct machine {
 	/* The guest has written its TSC. */
 	void (*tsc_moved)(struct vcpu *vcpu);
 
-	/* KVM's clock, APIC_BASE, TSC_DEADLINE, x2APIC 0x800-0x8ff: E_INVALID
-	 * gives #GP, E_NOTFOUND: not one of its own. */
+	/* KVM's clock and its PV_EOI, APIC_BASE, TSC_DEADLINE, x2APIC
+	 * 0x800-0x8ff: E_INVALID gives #GP, E_NOTFOUND: not one of its own. */
 	err_t (*rdmsr)(struct vcpu *vcpu, u32 msr, u64 *value);
 	err_t (*wrmsr)(struct vcpu *vcpu, u32 msr, u64 value);
 };

@@ -174,6 +174,7 @@ static const struct msr_rule rules[] = {
 	{MSR_X2APIC_BASE, MSR_X2APIC_BASE + 0xff, ANY, machine_read,
 	 machine_write},
 	{0x4b564d00, 0x4b564d01, ANY, machine_read, machine_write},
+	{0x4b564d04, 0x4b564d04, ANY, machine_read, machine_write}, /* PV_EOI */
 	{MSR_EFER, MSR_EFER, ANY, read_efer, write_efer},
 	{MSR_TSC_AUX, MSR_TSC_AUX, ANY, read_tsc_aux, write_tsc_aux},
 	{0xc0010000, 0xc0010007, AMD, read_zero, write_zero_only}, /* PMCs */

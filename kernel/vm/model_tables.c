@@ -6,10 +6,11 @@
 #include "vm/model_tables.h"
 
 /* Documentation/virt/kvm/x86/cpuid.rst of Linux's source. */
-#define KVM_FEATURES                                        \
-	(BIT(0) /* its clock by MSRs 0x11, 0x12 */ |        \
-	 BIT(1) /* no need to wait after port accesses */ | \
-	 BIT(3) /* its clock by MSRs 0x4b564d00, 01 */ |    \
+#define KVM_FEATURES                                               \
+	(BIT(0) /* its clock by MSRs 0x11, 0x12 */ |               \
+	 BIT(1) /* no need to wait after port accesses */ |        \
+	 BIT(3) /* its clock by MSRs 0x4b564d00, 01 */ |           \
+	 BIT(6) /* interrupts end without an exit, 0x4b564d04 */ | \
 	 BIT(24) /* which all vCPUs may read alike */)
 
 /* --- host: what it has of these; named by SDM vol. 2A CPUID, APM vol. 3 E. */

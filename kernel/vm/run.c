@@ -42,8 +42,10 @@ static void offer_interrupts(struct vcpu *vcpu)
 		int vector = machine->irq_pending(vcpu);
 
 		vcpu->engine->offer_interrupt(vcpu, vector);
-		if (vector < 0 || vcpu->taken < 0)
+		if (vector < 0 || vcpu->taken < 0) {
+			machine->lend_eoi(vcpu, vector);
 			return;
+		}
 		note_taken(vcpu);
 	}
 }
@@ -219,6 +221,8 @@ void vcpu_run(struct vcpu *vcpu, u64 until)
 		count->count++;
 		if (unlikely(vcpu->taken >= 0))
 			take_interrupt(vcpu);
+		if (unlikely(vcpu->eoi_lent))
+			machine->look_for_eoi(vcpu);
 		if (unlikely(left >= vcpu->look_at))
 			look_around(vcpu, left, until);
 		if (trace_wants(TRACE_EXITS))
@@ -230,6 +234,8 @@ void vcpu_run(struct vcpu *vcpu, u64 until)
 		else if (next == NEXT_LEAVE)
 			break;
 	}
+	if (unlikely(vcpu->eoi_lent))
+		machine->keep_eoi(vcpu);
 	if (unlikely(vcpu->logging))
 		dirty_log(vcpu);
 	count->cycles += rdtsc() - left;

@@ -75,6 +75,7 @@ struct vcpu {
 	struct exit_count exits[EXIT_REASON_COUNT];
 	u64 injected;	     /* events given to the guest */
 	bool held;	     /* see vcpu_hold() */
+	bool eoi_lent;	     /* see machine.h */
 	int taken;	     /* vector the guest just took, -1: none */
 	struct vm_exit exit; /* the last one */
 

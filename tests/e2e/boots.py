@@ -74,6 +74,10 @@ COUNTED = Boot("svm-counted", "svm",
                config("wait; vm list; off",
                       SUITES["interrupts"].vm("interrupts", "svm")), icount=3)
 
+# A CPU for each vCPU, beside the first: what they do at the same time.
+APART = Boot("svm-3-apart", "svm",
+             config("wait; vm list; off", SUITES["smp"].vm("smp", "svm")), 3)
+
 # CPUs that cannot run guests: Godwit starts, says what is missing, serves.
 HELLO = SUITES["hello"].vm("hello")
 REFUSED = [Boot(platform, platform, config("info; vm list; off", HELLO))

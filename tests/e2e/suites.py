@@ -51,6 +51,8 @@ SUITES = {
         self-ipi self-ipi-msr ipi-addressed order merge tpr cr8 nesting
         sti-shadow sti-cli sti-exit hlt-pending hlt-timer nmi nmi-blocked
         nmi-and-irq storm alone user string""", "interrupt.", "interrupts.elf"),
+    "eoi": Suite("msr saves-exits offered two taken-back again register",
+                 "eoi.", "eoi.elf", "counters = yes"),
     "portio": Suite("""
         in out uart-scratch prefixes string string-single string-backward
         string-zero string-sizes string-segment string-fault string-fault-out
@@ -99,7 +101,7 @@ SUITES = {
                  cmdline="mac=02:04:06:08:0a:0c mtu=9000"),
     "net-answer": Suite("", kernel="net.elf", keys="net = yes",
                         cmdline="role=answer"),
-    "smp": Suite("start atomic ipi wake mapping", "smp.", "smp.elf",
+    "smp": Suite("start atomic ipi wake same mapping", "smp.", "smp.elf",
                  "cpus = 2"),
     "chipset": Suite("""
         pit-pic pit-no-apic pit-ioapic pit-one-shot pit-gate level uart-edge

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from boots import COUNTED, MATRIX
+from boots import APART, COUNTED, MATRIX
 from suites import ONE_CPU, SUITES, absent_reason, skip_reason
 
 CASES = [pytest.param(boot, name, check, id=f"{boot}:{check}")
@@ -38,6 +38,14 @@ def test_interrupts_counted(run, check: str) -> None:
     verdict, why = run.checks.get(check, ("missing", run.outcome.text))
     reason = skip_reason(run.boot.platform, check)
     assert verdict == "ok" or reason, f"{verdict} {check}: {why}"
+
+
+@pytest.mark.parametrize("check", SUITES["smp"].names())
+@pytest.mark.parametrize("run", [APART], ids=str, indirect=True)
+def test_vcpus_apart(run, check: str) -> None:
+    """None waits for the other's turn."""
+    verdict, why = run.checks.get(check, ("missing", run.outcome.text))
+    assert verdict == "ok", f"{verdict} {check}: {why}"
 
 
 @pytest.mark.parametrize("run, name", GUESTS, indirect=["run"])

@@ -7,7 +7,8 @@
 GUEST_DIR  := tests/guests
 GUEST_64   := hello echo clock exits registers interrupts timer portio mmio \
 		exceptions delivery fpu paging memory spin bench smp pci \
-		virtio net chipset poweroff reboot typed walker counters
+		virtio net chipset poweroff reboot typed walker counters \
+		eoi
 GUEST_32   := prot32
 GUEST_FLAT := real mb-aout
 GUEST_HOSTILE_32 := ac-loop task-switch vm86-all

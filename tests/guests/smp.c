@@ -3,7 +3,7 @@
  * then both count one number, send each other interrupts, and shoot down each
  * other's translations.
  */
-#include "apic.h"
+#include "eoi.h"
 #include "pages.h"
 #include "smp.h"
 #include "traps.h"
@@ -119,6 +119,50 @@ static void send_back(void)
 	}
 }
 
+/*
+ * While the first is being handled, without an exit, the same comes from the
+ * other CPU: it is one more, also where its end was lent.
+ */
+static volatile u32 eoi_word, handled, sent;
+
+static bool take_slowly(struct trap_frame *frame)
+{
+	calls[0]++;
+	end_by_word(&eoi_word);
+	if (calls[0] % 2) {
+		handled = calls[0];
+		(void)wait_for(sent == handled);
+	}
+	return true;
+}
+
+static void send_same(void)
+{
+	u32 before = sent;
+
+	(void)wait_for(handled != before);
+	apic_send(0, VEC_CALL | ICR_ASSERT);
+	sent = handled;
+}
+
+static void test_same(void)
+{
+	need_ap();
+	wrmsr(MSR_PV_EOI, (u64)&eoi_word | PV_EOI_ON);
+	trap_hooks[VEC_CALL] = take_slowly;
+	calls[0] = handled = sent = 0;
+	for (unsigned i = 1; i <= 50 && !test_failed(); i++) {
+		start_work(send_same);
+		cli();
+		apic_self(VEC_CALL);
+		sti();
+		expect(wait_for(calls[0] == 2 * i), "round %u: %u came", i,
+		       calls[0]);
+		expect(work_done(), "the other did not finish");
+	}
+	wrmsr(MSR_PV_EOI, 0);
+}
+
 /* HLT is left for an interrupt from the other CPU. */
 static void test_wake(void)
 {
@@ -157,9 +201,9 @@ static void test_mapping(void)
 }
 
 static const struct test tests[] = {
-	TEST("smp.start", test_start),	   TEST("smp.atomic", test_atomic),
-	TEST("smp.ipi", test_ipi),	   TEST("smp.wake", test_wake),
-	TEST("smp.mapping", test_mapping),
+	TEST("smp.start", test_start), TEST("smp.atomic", test_atomic),
+	TEST("smp.ipi", test_ipi),     TEST("smp.wake", test_wake),
+	TEST("smp.same", test_same),   TEST("smp.mapping", test_mapping),
 };
 
 int guest_main(void)

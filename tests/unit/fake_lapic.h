@@ -32,9 +32,9 @@ static inline void set_base(struct vcpu *vcpu, u64 value)
 }
 
 /* Each in xAPIC mode, as at power-on, but enabled by software. */
-static inline void start(unsigned vcpus)
+static inline void start_with(unsigned vcpus, u64 memory)
 {
-	vm = fake_vm(vcpus, 0);
+	vm = fake_vm(vcpus, memory);
 	for (unsigned i = vcpus; i--;) {
 		cpu = vm->vcpu[i];
 		CHECK_EQ(vlapic_create(cpu), E_OK);
@@ -42,6 +42,11 @@ static inline void start(unsigned vcpus)
 		put(APIC_SVR, 0x1ff);
 		fake_requests(cpu);
 	}
+}
+
+static inline void start(unsigned vcpus)
+{
+	start_with(vcpus, 0);
 }
 
 static inline void use_x2apic(void)

@@ -4,6 +4,7 @@
  *
  *	links: kernel/machine/lapic.c kernel/machine/lapic_msr.c
  *	links: kernel/machine/lapic_ipi.c kernel/machine/lapic_timer.c
+ *	links: kernel/machine/lapic_eoi.c
  *	links: kernel/vm/fields.c kernel/vm/memory.c kernel/vm/state.c
  *	links: kernel/files.c kernel/lib/string.c tests/unit/fake_vm.c
  */
@@ -394,6 +395,6 @@ TEST(dump)
 		if (!strcmp(f->name, "svr"))
 			CHECK_EQ(device_field_get(f, cpu->lapic, 0), 0x1ff);
 	}
-	CHECK(!strncmp(fake_log, "lapic 0: expires_ns ", 20));
+	CHECK(!strncmp(fake_log, "lapic 0: eoi_word ", 18));
 	finish();
 }

@@ -3,6 +3,7 @@
  *
  *	links: kernel/machine/lapic.c kernel/machine/lapic_msr.c
  *	links: kernel/machine/lapic_ipi.c kernel/machine/lapic_timer.c
+ *	links: kernel/machine/lapic_eoi.c
  *	links: kernel/vm/fields.c kernel/vm/memory.c kernel/vm/state.c
  *	links: kernel/files.c kernel/lib/string.c tests/unit/fake_vm.c
  */
