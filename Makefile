@@ -39,7 +39,7 @@ string_calls = -m$(1)-strategy=unrolled_loop:128:noalign,libcall:-1:noalign
 KERNEL_FAST  += $(addprefix kernel/,lib/string.c vm/run.c vm/exits.c \
 		vm/exits_asked.c vm/fetch.c vm/inject.c vm/slpt.c \
 		vm/slpt_watch.c vm/dirty.c vm/dirty_harvest.c svm/enter.c \
-		svm/quick.c svm/exit.c vmx/enter.c vmx/exit.c net/switch.c machine/virtqueue.c \
+		svm/quick.c svm/exit.c vmx/enter.c vmx/exit.c net/switch.c net/offload.c machine/virtqueue.c \
 		machine/virtio_net.c) \
 		$(addprefix drivers/,netdev.c virtq.c virtio_net.c)
 FAST_FLAGS   := -O2 -fomit-frame-pointer

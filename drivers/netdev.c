@@ -18,7 +18,7 @@
 #define BUFFER_BLOCK  MIB(2)
 #define BUFFER_ALIGN  64
 #define COPIES	      256
-#define COPIES_MEMORY MIB(1)
+#define COPIES_MEMORY MIB(4) /* the longest run of TCP, in the largest */
 
 struct netdev *netdevs[NETDEVS_MAX];
 unsigned netdev_count;
@@ -359,9 +359,11 @@ err_t netdev_send_copy(struct netdev *dev, const struct net_piece *piece,
 	return err;
 }
 
-bool netdev_copy_room(const struct netdev *dev)
+bool netdev_copy_room(const struct netdev *dev, unsigned frames)
 {
-	return !dev->copies || dev->copies->free_count;
+	const struct net_copies *c = dev->copies;
+
+	return !c || c->free_count >= MIN(frames, c->buffers.count);
 }
 
 void netdev_sent(struct netdev *dev, void *cookie)

@@ -122,7 +122,8 @@ void netdev_probe(const struct netdev_options *options, unsigned count);
  */
 err_t netdev_send_copy(struct netdev *dev, const struct net_piece *piece,
 		       unsigned count);
-bool netdev_copy_room(const struct netdev *dev); /* for one more */
+/* For so many more, or as many as it ever has room for. */
+bool netdev_copy_room(const struct netdev *dev, unsigned frames);
 
 /* One round over all devices: how many frames came. */
 unsigned netdev_poll_all(void);

@@ -1,15 +1,19 @@
 /*
- * The guest's network card (virtio 1.2, 5.1): a port of the host's switch. No
- * checksums and no segmentation are offered: nobody here would do them. Frames
- * are sent from where they lie in the guest's memory, and received into as many
- * of its buffers as they take.
+ * The guest's network card (virtio 1.2, 5.1): a port of the host's switch.
+ * Frames are sent from where they lie in the guest's memory, and received into
+ * as many of its buffers as they take. What it sends may want a checksum, or
+ * may be TCP that is longer than a frame: it costs the guest far less to leave
+ * that to us. What it receives is whole frames: nothing of the kind is offered
+ * there.
  *
  * All of it happens on the first CPU; a vCPU only says that there is something.
  */
 #include "lib/string.h"
+#include "cpu/time.h"
 #include "machine/virtio.h"
 #include "machine/virtio_pci.h"
 #include "mm/heap.h"
+#include "net/offload.h"
 #include "net/switch.h"
 #include "vm/vm.h"
 
@@ -17,16 +21,21 @@ enum { RECEIVE, TRANSMIT, QUEUES };
 
 #define QUEUE_SIZE   256
 #define BUDGET	     64 /* frames, then others have a turn */
+#define BULK	     16 /* frames in a turn */
+#define PATIENCE_NS  (2 * NS_PER_MS)
+#define RUN_MAX	     128 /* frames of one run: 64 KiB, 536 at a time */
 #define FRAME_HEADER 14
 #define VLAN_TAG     4
 
 /* Features (5.1.3). */
+#define NET_F_CSUM	BIT(0)
 #define NET_F_MTU	BIT(3)
 #define NET_F_MAC	BIT(5)
+#define NET_F_HOST_TSO4 BIT(11)
 #define NET_F_MRG_RXBUF BIT(15)
 #define NET_F_STATUS	BIT(16)
 
-/* Before every frame (5.1.6). All but the last is for what we do not offer. */
+/* Before every frame (5.1.6); to the guest all but the last is 0. */
 struct net_header {
 	u8 flags, gso_type;
 	u16 header_size, gso_size, checksum_start, checksum_offset;
@@ -34,6 +43,9 @@ struct net_header {
 };
 
 ASSERT_SIZE(struct net_header, 12);
+
+#define HEADER_NEEDS_CSUM BIT(0) /* flags */
+#define HEADER_GSO_TCPV4  1	 /* gso_type */
 
 /* 5.1.4 */
 struct PACKED net_config {
@@ -50,6 +62,14 @@ struct virtio_net {
 	struct net_port port;
 	struct net_config config;
 	struct vq_chain sent, first, next;
+};
+
+/* As the guest has put it into its ring. */
+struct frame {
+	struct net_header header;
+	struct net_piece piece[NETDEV_PIECES];
+	unsigned count;
+	u32 size;
 };
 
 /* A frame in more pieces than the switch takes; one at a time. */
@@ -79,30 +99,101 @@ static bool is_too_large(const struct virtio_net *net, u64 size)
 
 /* --- from the guest */
 
-/*
- * What is no frame is lost, as on a wire. Most drivers send one piece or two;
- * what is in more than a frame may have is put together first.
- */
-static void send(struct virtio_net *net)
+/* Fills what is to be known of the frame in net->sent; false: it is none. */
+static bool read_frame(struct virtio_net *net, struct frame *f)
 {
 	const struct virtqueue *vq = &net->virtio.queue[TRANSMIT];
 	const struct vq_chain *chain = &net->sent;
-	const u64 header = sizeof(struct net_header);
-	struct net_piece piece[NETDEV_PIECES];
-	unsigned count;
-	u64 size;
+	const u64 start = sizeof(f->header);
+	u64 size = chain->out_size - start;
 
-	if (chain->out_size < header + FRAME_HEADER)
-		return;
-	size = chain->out_size - header;
-	if (is_too_large(net, size))
-		return;
-	count = vq_pieces(vq, chain, header, piece, ARRAY_LEN(piece));
-	if (!count) {
-		vq_read(vq, chain, header, gathered, size);
-		piece[count++] = (struct net_piece){gathered, size};
+	if (chain->out_size < start + FRAME_HEADER || size > sizeof(gathered))
+		return false;
+	vq_read(vq, chain, 0, &f->header, sizeof(f->header));
+	f->size = (u32)size;
+	/* One is left for the headers of frames that are made of it. */
+	f->count = vq_pieces(vq, chain, start, f->piece, NETDEV_PIECES - 1);
+	if (!f->count) {
+		vq_read(vq, chain, start, gathered, size);
+		f->piece[f->count++] = (struct net_piece){gathered, f->size};
 	}
-	switch_input(&net->port, piece, count, size);
+	return true;
+}
+
+/* Only what was negotiated counts (5.1.6.2.1). */
+static bool wants_help(const struct virtio_net *net, const struct frame *f)
+{
+	return (net->virtio.accepted & NET_F_CSUM) &&
+	       ((f->header.flags & HEADER_NEEDS_CSUM) || f->header.gso_type);
+}
+
+/* A whole run of TCP has its checksums made too (5.1.6.2.1). */
+static bool plan(const struct virtio_net *net, const struct frame *f,
+		 struct offload *o)
+{
+	const struct net_header *h = &f->header;
+
+	if (!(h->flags & HEADER_NEEDS_CSUM))
+		return false;
+	if (h->gso_type && (h->gso_type != HEADER_GSO_TCPV4 || !h->gso_size ||
+			    !(net->virtio.accepted & NET_F_HOST_TSO4)))
+		return false;
+	*o = (struct offload){
+		.piece = f->piece,
+		.count = f->count,
+		.size = f->size,
+		.checksum_start = h->checksum_start,
+		.checksum_offset = h->checksum_offset,
+		.segment = h->gso_type ? h->gso_size : 0,
+	};
+	return offload_check(o) && !is_too_large(net, o->largest);
+}
+
+/*
+ * Sends what was taken; how many frames. 0: there is no room for all of them
+ * now. What is no frame, or asks for what makes no sense, is lost as on a wire,
+ * and so is what goes beyond the longest run.
+ */
+static unsigned send(struct virtio_net *net)
+{
+	static struct offload_frame cut;
+	struct offload o;
+	struct frame f;
+	bool whole;
+	unsigned count = 1;
+
+	if (!read_frame(net, &f))
+		return 1;
+	whole = !wants_help(net, &f);
+	if (whole ? is_too_large(net, f.size) : !plan(net, &f, &o))
+		return 1;
+	if (!whole)
+		count = MIN(o.frames, RUN_MAX);
+	if (!switch_ready(&net->port, count))
+		return 0;
+	if (whole)
+		switch_input(&net->port, f.piece, f.count, f.size);
+	for (unsigned i = 0; i < count && !whole; i++) {
+		offload_frame(&o, i, &cut);
+		switch_input(&net->port, cut.piece, cut.count, cut.size);
+	}
+	return count;
+}
+
+/*
+ * A driver that sends much notifies of each piece, and each time is an exit. On
+ * a CPU that it shares with us it notifies of every second one then; what it
+ * leaves to us we find when it rests, at an interrupt, or a little later.
+ */
+static bool is_patient(const struct virtio_net *net, unsigned frames)
+{
+	struct vm *vm = net->virtio.vm;
+
+	if (!net->virtio.queue[TRANSMIT].event_index)
+		return false;
+	if (frames >= BULK)
+		vm_serve_unasked(vm, PATIENCE_NS);
+	return vm->serve_by;
 }
 
 /* While the switch has no room the rest waits in the ring. */
@@ -110,20 +201,26 @@ static bool serve(struct virtio_device *dev)
 {
 	struct virtio_net *net = (struct virtio_net *)dev;
 	struct virtqueue *vq = &dev->queue[TRANSMIT];
+	unsigned frames = 0;
 	bool more = true;
 
 	vq_quiet(vq);
-	for (unsigned i = 0; i < BUDGET && more; i++) {
-		if (!switch_ready(&net->port))
-			break;
+	while (frames < BUDGET && more) {
+		unsigned now;
+
 		more = virtio_take(dev, TRANSMIT, &net->sent);
-		if (more) {
-			send(net);
-			vq_add(vq, &net->sent, 0);
+		if (!more)
+			break;
+		now = send(net);
+		if (!now) {
+			vq_give_back(vq, 1);
+			break;
 		}
+		vq_add(vq, &net->sent, 0);
+		frames += now;
 	}
 	virtio_publish(dev, TRANSMIT);
-	return more || vq_listen(vq);
+	return more || vq_listen_for(vq, is_patient(net, frames));
 }
 
 /* --- to the guest */
@@ -265,8 +362,8 @@ err_t virtio_net_create(struct vm *vm)
 	net->port = (struct net_port){
 		.name = vm->config.name, .deliver = deliver, .flush = flush};
 	err = virtio_create(&net->virtio, vm, &kind,
-			    NET_F_MTU | NET_F_MAC | NET_F_MRG_RXBUF |
-				    NET_F_STATUS);
+			    NET_F_CSUM | NET_F_HOST_TSO4 | NET_F_MTU |
+				    NET_F_MAC | NET_F_MRG_RXBUF | NET_F_STATUS);
 	if (!err)
 		err = switch_add(&net->port);
 	if (!err)

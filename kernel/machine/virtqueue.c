@@ -257,12 +257,13 @@ void vq_quiet(struct virtqueue *vq)
 		store16(vq, vq->used + RING_FLAGS, USED_NO_NOTIFY);
 }
 
-bool vq_listen(struct virtqueue *vq)
+bool vq_listen_for(struct virtqueue *vq, u16 beyond)
 {
 	if (!vq->enabled || vq->broken)
 		return false;
 	if (vq->event_index)
-		store16(vq, vq->used + USED_EVENT(vq->size), vq->taken);
+		store16(vq, vq->used + USED_EVENT(vq->size),
+			vq->taken + beyond);
 	else
 		store16(vq, vq->used + RING_FLAGS, 0);
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);

@@ -72,8 +72,15 @@ bool vq_publish(struct virtqueue *vq);
 
 /* While it is served the driver need not notify. */
 void vq_quiet(struct virtqueue *vq);
-/* Before leaving it: from now on it must. True: there is something already. */
-bool vq_listen(struct virtqueue *vq);
+/*
+ * Before leaving it: from now on it must, or with an event index, once there
+ * are `beyond` more. True: there is something already.
+ */
+bool vq_listen_for(struct virtqueue *vq, u16 beyond);
+static inline bool vq_listen(struct virtqueue *vq)
+{
+	return vq_listen_for(vq, 0);
+}
 
 /* From what the device may read, into what it may write: how much there was. */
 u64 vq_read(const struct virtqueue *vq, const struct vq_chain *chain,

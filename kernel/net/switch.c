@@ -74,7 +74,7 @@ void switch_flush(void)
 }
 
 /* All are asked: each has a patience of its own, which begins when asked. */
-bool switch_ready(const struct net_port *from)
+bool switch_ready(const struct net_port *from, unsigned frames)
 {
 	bool all = true;
 
@@ -82,7 +82,7 @@ bool switch_ready(const struct net_port *from)
 		struct net_port *port = ports[i];
 
 		if (port != from && port->ready)
-			all &= port->ready(port);
+			all &= port->ready(port, frames);
 	}
 	return all;
 }

@@ -30,8 +30,8 @@ struct net_port {
 			unsigned count, u32 size);
 	/* After a batch: tell the device, interrupt the guest. May be NULL. */
 	void (*flush)(struct net_port *port);
-	/* Whether the next frames will find room. NULL: always. */
-	bool (*ready)(struct net_port *port);
+	/* Whether so many frames will find room. NULL: always. */
+	bool (*ready)(struct net_port *port, unsigned frames);
 	/*
 	 * While set, it takes what is for the port, and the port's place when
 	 * the port is removed: see away.h.
@@ -70,10 +70,11 @@ const struct net_port *switch_where(const u8 *mac);
 void switch_flush(void);
 
 /*
- * Whether all ports but this one are ready. A device whose frames can wait
- * (they are still in the guest's ring) lets them, rather than have them lost.
+ * Whether all ports but this one are ready for so many. A device whose frames
+ * can wait (they are still in the guest's ring) lets them, rather than have
+ * them lost.
  */
-bool switch_ready(const struct net_port *from);
+bool switch_ready(const struct net_port *from, unsigned frames);
 
 /* For the operator: what is plugged in, and which addresses were heard. */
 struct switch_address {

@@ -65,12 +65,12 @@ static void flush(struct net_port *port)
 	dev->ops->flush(dev);
 }
 
-static bool ready(struct net_port *port)
+static bool ready(struct net_port *port, unsigned frames)
 {
 	struct uplink *up = of(port);
 	u64 now;
 
-	if (netdev_copy_room(up->dev)) {
+	if (netdev_copy_room(up->dev, frames)) {
 		up->had_room = 0;
 		return true;
 	}

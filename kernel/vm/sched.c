@@ -157,7 +157,8 @@ void sched_set_turn(u64 ns)
 }
 
 /* Other work on this CPU limits how long one guest may keep it. */
-static u64 turn_end(const struct runner *runner, u64 now)
+static u64 turn_end(const struct runner *runner, const struct vcpu *vcpu,
+		    u64 now)
 {
 	unsigned busy = this_cpu()->id == 0;
 
@@ -166,7 +167,8 @@ static u64 turn_end(const struct runner *runner, u64 now)
 			busy = 2;
 		busy += runner->slot[i] && may_run(runner->slot[i]);
 	}
-	return now + ns_to_tsc(busy > 1 ? turn_ns : LONGEST_NS);
+	now += ns_to_tsc(busy > 1 ? turn_ns : LONGEST_NS);
+	return vcpu->vm->serve_by ? MIN(now, vcpu->vm->serve_by) : now;
 }
 
 bool sched_turn(u64 wanted)
@@ -179,8 +181,9 @@ bool sched_turn(u64 wanted)
 		struct vcpu *vcpu =
 			__atomic_load_n(&runner->slot[i], __ATOMIC_ACQUIRE);
 
-		if (vcpu && give_turn(runner, vcpu, turn_end(runner, rdtsc()),
-				      &deadline))
+		if (vcpu &&
+		    give_turn(runner, vcpu, turn_end(runner, vcpu, rdtsc()),
+			      &deadline))
 			ran = true;
 	}
 	__atomic_fetch_add(&runner->rounds, 1, __ATOMIC_RELEASE);

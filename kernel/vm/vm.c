@@ -291,6 +291,12 @@ void vm_request_service(struct vm *vm)
 		sched_yield();
 }
 
+void vm_serve_unasked(struct vm *vm, u64 ns)
+{
+	if (cpu_count() == 1)
+		vm->serve_by = rdtsc() + ns_to_tsc(ns);
+}
+
 static u64 restart_at(const struct vm *vm)
 {
 	return vm->started_ns + RESTART_NS;
@@ -324,8 +330,11 @@ bool vm_serve(void)
 
 		if (vm->life == VM_RESTARTING && now_ns() >= restart_at(vm))
 			restart(vm);
-		if (!vm->wants_service || vm_stands_still(vm))
+		if ((!vm->wants_service && !vm->serve_by) ||
+		    vm_stands_still(vm))
 			continue;
+		if (vm->serve_by && rdtsc() >= vm->serve_by)
+			vm->serve_by = 0;
 		__atomic_store_n(&vm->wants_service, false, __ATOMIC_SEQ_CST);
 		if (vm->vcpus && machine->serve(vm))
 			vm->wants_service = again = true;

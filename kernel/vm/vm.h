@@ -128,6 +128,7 @@ struct vm {
 	u64 started_ns, first_entry_ns;
 	u64 restarts;	    /* after resets, since the operator's start */
 	bool wants_service; /* atomic: see vm_request_service() */
+	u64 serve_by;	    /* host TSC, 0: see vm_serve_unasked() */
 
 	struct chipset *chipset;
 	struct uart *uart;
@@ -190,6 +191,13 @@ void vm_notice(const struct vm *vm, const char *change);
  */
 void vm_request_service(struct vm *vm);
 bool vm_serve(void);
+
+/*
+ * From machine->serve(): for the next `ns` the VM is served as often as the
+ * first CPU comes around, and once at their end, whether it asks or not. For
+ * guests that share that CPU; where there are others it does nothing.
+ */
+void vm_serve_unasked(struct vm *vm, u64 ns);
 
 /*
  * vm_build.c: everything the VM is made of; vm_release() also after a failure

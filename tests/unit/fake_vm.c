@@ -28,6 +28,7 @@ const char *fake_console_in = "";
 bool fake_ended;
 u32 fake_status;
 unsigned fake_requested;
+bool fake_shares_cpu;
 static u64 fake_seed = 1;
 
 /* --- time --- */
@@ -97,6 +98,12 @@ int vm_console_read(struct vm *vm)
 void vm_request_service(struct vm *vm)
 {
 	fake_requested++;
+}
+
+void vm_serve_unasked(struct vm *vm, u64 ns)
+{
+	if (fake_shares_cpu)
+		vm->serve_by = fake_tsc + ns;
 }
 
 const char *fake_notice = "";

@@ -27,6 +27,7 @@ extern const char *fake_notice; /* the newest */
 extern bool fake_ended;
 extern u32 fake_status;
 extern unsigned fake_requested; /* vm_request_service() */
+extern bool fake_shares_cpu;	/* vm_serve_unasked() does something */
 
 /* Levels of interrupt lines by GSI; the newest message, and how many. */
 extern u32 fake_lines;

@@ -3,7 +3,7 @@
  * comes out as it lay in memory, what is received is spread over buffers, and
  * what has no room leaves no trace.
  *
- *	links: kernel/machine/virtio_net.c
+ *	links: kernel/machine/virtio_net.c kernel/net/offload.c
  *	links: kernel/machine/pci.c kernel/machine/pci_irq.c
  *	links: kernel/machine/virtio_pci.c kernel/machine/virtio_common.c
  *	links: kernel/machine/virtqueue.c
@@ -20,10 +20,12 @@
 #include "net/switch.h"
 #include "tests/unit/fake_driver.h"
 
-#define NET    0x1041
-#define SIZE   256
-#define BUFFER 0x200000u
-#define MERGE  BIT(15)
+#define NET	  0x1041
+#define SIZE	  256
+#define BUFFER	  0x200000u
+#define MERGE	  BIT(15)
+#define CSUM	  BIT(0)
+#define HOST_TSO4 BIT(11)
 #define ALL                                                                 \
 	(VIRTIO_F_VERSION_1 | VIRTIO_F_EVENT_IDX | VIRTIO_F_INDIRECT_DESC | \
 	 MERGE | BIT(3) | BIT(5) | BIT(16))
@@ -50,7 +52,7 @@ void switch_remove(struct net_port *p)
 	port = NULL;
 }
 
-bool switch_ready(const struct net_port *from)
+bool switch_ready(const struct net_port *from, unsigned frames)
 {
 	return !full;
 }
@@ -225,6 +227,58 @@ TEST(many_pieces_are_gathered)
 	finish();
 }
 
+/* 3 KiB of TCP behind 54 bytes of headers, to be cut at 1000. */
+static void offer_run(u16 at, u8 gso_type)
+{
+	static const u8 ip[] = {8, 0, 0x45, 0,	0, 0, 0, 1,  0, 0, 64,
+				6, 0, 0,    10, 0, 0, 2, 10, 0, 0, 1};
+	u8 header[12] = {1,	    gso_type, 54, 0,  1000 & 255,
+			 1000 >> 8, 34,	      0,  16, 0};
+	u8 run[54 + 3000] = {0};
+
+	memcpy(run + 12, ip, sizeof(ip));
+	run[34 + 12] = 5 << 4;
+	guest_write(&vm->memory, BUFFER, header, sizeof(header));
+	guest_write(&vm->memory, BUFFER + 12, run, sizeof(run));
+	put(1, at, BUFFER, 12 + sizeof(run), 0, 0);
+	ring_offer(vm, 1, SIZE, at);
+}
+
+TEST(a_run_of_tcp_becomes_frames)
+{
+	start(ALL | CSUM | HOST_TSO4, 1500);
+	offer_run(0, 1);
+	full = true;
+	CHECK(pci_serve(vm));
+	CHECK_EQ(sent_count, 0); /* none or all */
+	CHECK_EQ(used(1), 0);
+	full = false;
+	CHECK(!pci_serve(vm));
+	CHECK_EQ(sent_count, 3);
+	CHECK_EQ(sent_size, 1054);
+	CHECK_EQ(used(1), 1);
+	finish();
+}
+
+/* Not as UDP or as version 6, which are not offered; nor unless accepted. */
+TEST(a_run_needs_what_was_negotiated)
+{
+	start(ALL | CSUM | HOST_TSO4, 1500);
+	offer_run(0, 3);
+	offer_run(1, 4);
+	pci_serve(vm);
+	CHECK_EQ(sent_count, 0);
+	CHECK_EQ(used(1), 2);
+	finish();
+	start(ALL | CSUM, 1500);
+	offer_run(0, 1);
+	pci_serve(vm);
+	CHECK_EQ(sent_count, 0);
+	CHECK_EQ(used(1), 1);
+	CHECK_EQ(driver_status(&d), 0x0f);
+	finish();
+}
+
 TEST(sends_in_batches)
 {
 	start(ALL, 1500);
@@ -238,6 +292,63 @@ TEST(sends_in_batches)
 	CHECK(pci_serve(vm));
 	CHECK(!pci_serve(vm));
 	CHECK_EQ(used(1), 200);
+	finish();
+}
+
+/* How many more the driver may put into its ring before it has to notify. */
+static u16 sent_in_peace(void)
+{
+	u16 event;
+
+	guest_read(&vm->memory, ring_used_at(1, SIZE) + 4 + 8 * SIZE, &event,
+		   sizeof(event));
+	return event - used(1);
+}
+
+static void send_frames(unsigned n)
+{
+	put(1, 0, BUFFER, 80, 0, 0);
+	for (unsigned i = 0; i < n; i++)
+		ring_offer(vm, 1, SIZE, 0);
+	while (pci_serve(vm)) {
+	}
+}
+
+TEST(many_frames_need_fewer_notifications)
+{
+	start(ALL, 1500);
+	fake_shares_cpu = true;
+	send_frames(15);
+	CHECK_EQ(vm->serve_by, 0);
+	CHECK_EQ(sent_in_peace(), 0);
+	send_frames(16);
+	CHECK(vm->serve_by > fake_tsc);
+	CHECK_EQ(sent_in_peace(), 1);
+	send_frames(1); /* the VM is still served unasked */
+	CHECK_EQ(sent_in_peace(), 1);
+	vm->serve_by = 0;
+	send_frames(1);
+	CHECK_EQ(sent_in_peace(), 0);
+	finish();
+}
+
+TEST(each_frame_is_notified_of_where_cpus_are_many)
+{
+	start(ALL, 1500);
+	fake_shares_cpu = false;
+	send_frames(60);
+	CHECK_EQ(vm->serve_by, 0);
+	CHECK_EQ(sent_in_peace(), 0);
+	finish();
+}
+
+/* Without an event index there is no second one to wait for. */
+TEST(no_patience_without_an_event_index)
+{
+	start(ALL & ~VIRTIO_F_EVENT_IDX, 1500);
+	fake_shares_cpu = true;
+	send_frames(60);
+	CHECK_EQ(vm->serve_by, 0);
 	finish();
 }
 

@@ -16,13 +16,14 @@
  *	links: kernel/machine/virtio_pci.c kernel/machine/virtio_common.c
  *	links: kernel/machine/virtqueue.c kernel/machine/virtio_rng.c
  *	links: kernel/machine/virtio_console.c kernel/machine/dma.c
- *	links: kernel/machine/virtio_net.c kernel/net/switch.c
- *	links: kernel/machine/load.c kernel/machine/load_flat.c
+ *	links: kernel/machine/virtio_net.c kernel/net/offload.c
+ *kernel/net/switch.c links: kernel/machine/load.c kernel/machine/load_flat.c
  *	links: kernel/machine/load_multiboot.c kernel/machine/load_elf.c
  *	links: kernel/machine/load_linux.c kernel/machine/load_pvh.c
  *	links: kernel/machine/load_parts.c kernel/machine/lapic.c
  *	links: kernel/machine/lapic_msr.c kernel/machine/lapic_ipi.c
- *	links: kernel/machine/lapic_timer.c kernel/vm/fields.c
+ *	links: kernel/machine/lapic_timer.c kernel/machine/lapic_eoi.c
+ *	links: kernel/vm/fields.c
  *	links: kernel/vm/memory.c kernel/vm/state.c kernel/vm/bus.c
  *	links: kernel/files.c kernel/lib/string.c tests/unit/fake_vm.c
  */

@@ -53,7 +53,7 @@ static void flushed(struct net_port *port)
 	((struct box *)port)->flushed++;
 }
 
-static bool is_ready(struct net_port *port)
+static bool is_ready(struct net_port *port, unsigned frames)
 {
 	return !((struct box *)port)->busy;
 }
@@ -276,10 +276,10 @@ TEST(flush_comes_once_for_a_batch)
 TEST(sender_waits_for_the_others)
 {
 	plug(3);
-	CHECK(switch_ready(&box[0].port));
+	CHECK(switch_ready(&box[0].port, 1));
 	box[1].busy = true;
-	CHECK(!switch_ready(&box[0].port));
-	CHECK(switch_ready(&box[1].port));
+	CHECK(!switch_ready(&box[0].port, 1));
+	CHECK(switch_ready(&box[1].port, 1));
 }
 
 TEST(storm_is_bounded)
@@ -353,6 +353,7 @@ unsigned netdev_count;
 static struct netdev nic[2];
 static unsigned sent[2], kicked[2];
 static bool nic_full;
+#define NIC_ROOM 40
 
 err_t netdev_send_copy(struct netdev *dev, const struct net_piece *piece,
 		       unsigned count)
@@ -363,9 +364,9 @@ err_t netdev_send_copy(struct netdev *dev, const struct net_piece *piece,
 	return E_OK;
 }
 
-bool netdev_copy_room(const struct netdev *dev)
+bool netdev_copy_room(const struct netdev *dev, unsigned frames)
 {
-	return !nic_full;
+	return !nic_full && frames <= NIC_ROOM;
 }
 
 static void kick(struct netdev *dev)
@@ -430,15 +431,23 @@ TEST(full_nic_holds_senders_back_for_a_while)
 	plug(1);
 	attach_two();
 	nic_full = true;
-	CHECK(!switch_ready(&box[0].port));
+	CHECK(!switch_ready(&box[0].port, 1));
 	clock_ns += 50 * NS_PER_MS;
-	CHECK(!switch_ready(&box[0].port));
+	CHECK(!switch_ready(&box[0].port, 1));
 	clock_ns += 60 * NS_PER_MS;
-	CHECK(switch_ready(&box[0].port));
+	CHECK(switch_ready(&box[0].port, 1));
 	send(0, 1, 2);
 	CHECK_EQ(switch_port(1)->stats.dropped, 1);
 	nic_full = false;
-	CHECK(switch_ready(&box[0].port));
+	CHECK(switch_ready(&box[0].port, 1));
 	nic_full = true;
-	CHECK(!switch_ready(&box[0].port));
+	CHECK(!switch_ready(&box[0].port, 1));
+}
+
+TEST(sender_of_many_waits_for_room_for_all)
+{
+	plug(1);
+	attach_two();
+	CHECK(switch_ready(&box[0].port, NIC_ROOM));
+	CHECK(!switch_ready(&box[0].port, NIC_ROOM + 1));
 }
