@@ -306,7 +306,7 @@ static struct net_copies *make_copies(const struct netdev *dev)
 	if (!c)
 		return NULL;
 	if (frame_buffers_make(&c->buffers, (unsigned)MIN(wanted, COPIES),
-			       dev->frame_max)) {
+			       NETDEV_ROOM + dev->frame_max)) {
 		kfree(c);
 		return NULL;
 	}
@@ -330,7 +330,7 @@ static bool take_back(struct net_copies *c, void *cookie)
 err_t netdev_send_copy(struct netdev *dev, const struct net_piece *piece,
 		       unsigned count)
 {
-	struct net_piece whole = {NULL, 0};
+	struct net_piece whole = {NULL, 0, NETDEV_ROOM};
 	struct net_copies *c;
 	unsigned i;
 	err_t err;
@@ -348,7 +348,7 @@ err_t netdev_send_copy(struct netdev *dev, const struct net_piece *piece,
 		return E_BUSY;
 	}
 	i = c->free[c->free_count - 1];
-	whole.at = to = c->buffers.at[i];
+	whole.at = to = c->buffers.at[i] + NETDEV_ROOM;
 	for (unsigned j = 0; j < count; j++) {
 		memcpy(to + whole.size, piece[j].at, piece[j].size);
 		whole.size += piece[j].size;

@@ -17,11 +17,16 @@
 	    */
 #define NETDEVS_MAX 4
 
-/* Physically contiguous. */
+/*
+ * Physically contiguous. A frame that is one piece and has room in front of it,
+ * NETDEV_ROOM bytes that are the driver's to write to, costs the device least.
+ */
 struct net_piece {
 	const void *at;
 	u32 size;
+	u32 room; /* 0: there is none */
 };
+#define NETDEV_ROOM 64 /* whoever begins at a cache line still does */
 
 struct netdev_stats {
 	u64 rx_frames, rx_bytes;

@@ -1,7 +1,8 @@
 /*
  * virtio-net, modern, one queue each way (Virtual I/O Device 1.2, 5.1). Without
- * offloads every frame's header is zeroes, so all that are sent share one; and
- * without mergeable buffers each buffer holds a whole frame.
+ * offloads every frame's header is zeroes, so all that are sent share one, but
+ * for those that have room for their own; and without mergeable buffers each
+ * buffer holds a whole frame.
  */
 #include "drivers/mmio.h"
 #include "drivers/netdev_driver.h"
@@ -79,9 +80,23 @@ static struct virtq_desc data_desc(u64 address, u32 size, u16 next)
 	return (struct virtq_desc){address, size, VIRTQ_NEXT, next};
 }
 
+/* The header in front of the frame: one descriptor, and nothing to look up. */
+static u16 fill_whole(struct vnet *v, const struct net_piece *piece)
+{
+	u8 *header = (u8 *)piece->at - VNET_HEADER;
+	u16 id = take_free(v);
+
+	__builtin_memset(header, 0, VNET_HEADER);
+	v->tx.desc[id] =
+		data_desc(virt_to_phys(header), VNET_HEADER + piece->size, 0);
+	v->tx.desc[id].flags = 0;
+	v->slot[id].descs = 1;
+	return id;
+}
+
 /*
- * The whole frame as a table of its own: one descriptor of the ring. That one
- * and the header's were written by prepare_tables().
+ * The whole frame as a table of its own: one descriptor of the ring. The
+ * header's was written by prepare_tables().
  */
 static u16 fill_indirect(struct vnet *v, const struct net_piece *piece,
 			 unsigned count)
@@ -93,7 +108,9 @@ static u16 fill_indirect(struct vnet *v, const struct net_piece *piece,
 		table[i] = data_desc(virt_to_phys(piece[i - 1].at),
 				     piece[i - 1].size, (u16)(i + 1));
 	table[count].flags = 0;
-	v->tx.desc[id].size = (u32)((count + 1) * sizeof(table[0]));
+	v->tx.desc[id] = (struct virtq_desc){
+		virt_to_phys(table), (u32)((count + 1) * sizeof(table[0])),
+		VIRTQ_INDIRECT, 0};
 	v->slot[id].descs = 1;
 	return id;
 }
@@ -123,16 +140,19 @@ static err_t vnet_send(struct netdev *dev, const struct net_piece *piece,
 {
 	struct vnet *v = of(dev);
 	u32 size = netdev_frame_size(dev, piece, count);
+	bool whole;
 	u16 id;
 
 	if (!size)
 		return dev->dead ? E_HARDWARE : E_INVALID;
-	if (v->free_count < (v->indirect ? 1 : count + 1)) {
+	whole = count == 1 && piece->room >= VNET_HEADER;
+	if (v->free_count < (v->indirect || whole ? 1 : count + 1)) {
 		dev->stats.tx_full++;
 		return E_BUSY;
 	}
-	id = v->indirect ? fill_indirect(v, piece, count)
-			 : fill_chain(v, piece, count);
+	id = whole	   ? fill_whole(v, piece)
+	     : v->indirect ? fill_indirect(v, piece, count)
+			   : fill_chain(v, piece, count);
 	v->slot[id].cookie = cookie;
 	/* What it claims to have written into a frame to be sent is nobody's
 	 * business.
@@ -212,13 +232,8 @@ static err_t take_received(struct vnet *v, unsigned budget, unsigned *frames)
 
 static void prepare_tables(struct vnet *v)
 {
-	for (u16 id = 0; v->indirect && id < v->tx.size; id++) {
+	for (u16 id = 0; v->indirect && id < v->tx.size; id++)
 		v->indirect[id][0] = data_desc(v->header, VNET_HEADER, 1);
-		v->tx.desc[id] = (struct virtq_desc){
-			.address = virt_to_phys(v->indirect[id]),
-			.flags = VIRTQ_INDIRECT,
-		};
-	}
 }
 
 static void reset_rings(struct vnet *v)

@@ -115,7 +115,7 @@ static bool read_frame(struct virtio_net *net, struct frame *f)
 	f->count = vq_pieces(vq, chain, start, f->piece, NETDEV_PIECES - 1);
 	if (!f->count) {
 		vq_read(vq, chain, start, gathered, size);
-		f->piece[f->count++] = (struct net_piece){gathered, f->size};
+		f->piece[f->count++] = (struct net_piece){gathered, f->size, 0};
 	}
 	return true;
 }

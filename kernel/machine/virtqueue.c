@@ -327,7 +327,7 @@ static unsigned add_piece(struct net_piece *piece, unsigned count, unsigned max,
 		return count;
 	}
 	if (count < max)
-		piece[count] = (struct net_piece){at, size};
+		piece[count] = (struct net_piece){at, size, 0};
 	return count + 1;
 }
 

@@ -68,7 +68,7 @@ static struct netdev *choose(void)
  */
 static err_t make_buffers(unsigned wanted)
 {
-	u32 size = (u32)ALIGN_UP(channel.frame_max, PAGE_SIZE);
+	u32 size = (u32)ALIGN_UP(NETDEV_ROOM + channel.frame_max, PAGE_SIZE);
 	u64 block;
 
 	if (!wanted)
@@ -80,7 +80,7 @@ static err_t make_buffers(unsigned wanted)
 		return E_NOMEM;
 	for (unsigned i = 0; i < wanted; i++)
 		channel.free[channel.free_count++] =
-			phys_to_virt(block + (u64)i * size);
+			(u8 *)phys_to_virt(block + (u64)i * size) + NETDEV_ROOM;
 	return E_OK;
 }
 
@@ -118,7 +118,7 @@ u8 *channel_buffer(void)
 
 static bool try_send(u8 *buffer, u32 size)
 {
-	struct net_piece piece = {buffer, size};
+	struct net_piece piece = {buffer, size, NETDEV_ROOM};
 	err_t err = channel.dev->ops->send(channel.dev, &piece, 1, buffer);
 
 	if (err == E_BUSY)

@@ -82,7 +82,7 @@ static bool keep(struct away *a, const struct net_piece *piece, unsigned count,
 static void deliver_held(struct away *a)
 {
 	while (a->first && a->vm->net) {
-		struct net_piece piece = {a->first->frame, a->first->size};
+		struct net_piece piece = {a->first->frame, a->first->size, 0};
 
 		if (!switch_give(a->vm->net, &piece, 1, piece.size))
 			break;
@@ -231,7 +231,7 @@ bool away_passes(const struct vm *vm)
 
 void away_input(struct vm *vm, const void *frame, u32 size)
 {
-	struct net_piece piece = {frame, size};
+	struct net_piece piece = {frame, size, 0};
 	struct away *a = aways[vm->index];
 
 	if (!vm->net || size < NETDEV_FRAME_MIN || size > NETDEV_FRAME_MAX)
@@ -277,7 +277,7 @@ static void announce(const struct vm *vm)
 		.protocol_size = 4,
 		.operation = {0, 3}, /* request reverse */
 	};
-	struct net_piece piece = {&rarp, sizeof(rarp)};
+	struct net_piece piece = {&rarp, sizeof(rarp), 0};
 
 	memset(rarp.to, 0xff, ADDRESS);
 	memcpy(rarp.from, vm->config.mac, ADDRESS);

@@ -181,7 +181,7 @@ bool offload_check(struct offload *o)
 static void cut(const struct offload *o, u64 offset, u64 size,
 		struct offload_frame *f)
 {
-	f->piece[0] = (struct net_piece){f->header, o->headers};
+	f->piece[0] = (struct net_piece){f->header, o->headers, 0};
 	f->count = 1;
 	f->size = o->headers + (u32)size;
 	for (unsigned i = 0; i < o->count && size; i++) {
@@ -193,7 +193,7 @@ static void cut(const struct offload *o, u64 offset, u64 size,
 		size -= n;
 		if (n)
 			f->piece[f->count++] = (struct net_piece){
-				(const u8 *)p->at + skip, (u32)n};
+				(const u8 *)p->at + skip, (u32)n, 0};
 	}
 }
 
@@ -202,9 +202,10 @@ static void finish(const struct offload *o, u64 sum, struct offload_frame *f)
 {
 	u32 start = o->checksum_start;
 
-	f->piece[0] = (struct net_piece){f->header + start, o->headers - start};
+	f->piece[0] =
+		(struct net_piece){f->header + start, o->headers - start, 0};
 	sum += add_up_pieces(f->piece, f->count);
-	f->piece[0] = (struct net_piece){f->header, o->headers};
+	f->piece[0] = (struct net_piece){f->header, o->headers, 0};
 	store_sum(f->header + start + o->checksum_offset, sum);
 }
 

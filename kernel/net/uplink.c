@@ -38,7 +38,7 @@ void uplink_private(u16 ethertype,
 static void receive(void *context, const void *frame, u32 size)
 {
 	struct uplink *up = context;
-	struct net_piece piece = {frame, size};
+	struct net_piece piece = {frame, size, 0};
 	u16 type;
 
 	if (private_take && size >= 14) {

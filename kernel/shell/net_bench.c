@@ -74,8 +74,9 @@ static bool netdev_send(struct netdev *dev, const void *frame, u32 size)
 	const u8 *at = frame;
 
 	for (unsigned i = 0; i < set.pieces; i++, at += each, size -= each)
-		piece[i] = (struct net_piece){at,
-					      i + 1 < set.pieces ? each : size};
+		piece[i] =
+			(struct net_piece){at, i + 1 < set.pieces ? each : size,
+					   i ? 0 : NETDEV_ROOM};
 	return dev->ops->send(dev, piece, set.pieces, NULL) == E_OK;
 }
 
@@ -96,6 +97,7 @@ static const struct bench_port bench_netdev = {
 	.flush = netdev_flush,
 	.poll = netdev_poll,
 	.rest = netdev_rest,
+	.headroom = NETDEV_ROOM,
 };
 
 /* --- frames */

@@ -198,7 +198,7 @@ static void kick(void)
 static void frame(void)
 {
 	static u8 bytes[9000];
-	const struct net_piece piece = {bytes, take(2) % sizeof(bytes)};
+	const struct net_piece piece = {bytes, take(2) % sizeof(bytes), 0};
 
 	bytes[0] = take(1);
 	switch_input(&outside, &piece, 1, piece.size);

@@ -108,7 +108,7 @@ static void unplug_guest(void)
 static void send_bytes(unsigned from, unsigned source, const u8 *to)
 {
 	u8 frame[60] = {0};
-	struct net_piece piece[2] = {{frame, 20}, {frame + 20, 40}};
+	struct net_piece piece[2] = {{frame, 20, 0}, {frame + 20, 40, 0}};
 
 	memcpy(frame, to, 6);
 	memcpy(frame + 6, "\x52\x54\0\0\0", 5);
@@ -229,7 +229,7 @@ TEST(bytes_are_bounded_as_well)
 {
 	static u8 large[60000] = {0x52, 0x54, 0, 0, 0, GUEST_ADDRESS,
 				  0x52, 0x54, 0, 0, 0, OTHER_ADDRESS};
-	struct net_piece piece = {large, sizeof(large)};
+	struct net_piece piece = {large, sizeof(large), 0};
 
 	begin();
 	away_hold(&vm);

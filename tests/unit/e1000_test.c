@@ -246,7 +246,7 @@ TEST(frames_go_out_as_they_lie)
 		u32 each = sizeof(data) / n;
 
 		for (unsigned i = 0; i < n; i++)
-			piece[i] = (struct net_piece){data + i * each, each};
+			piece[i] = (struct net_piece){data + i * each, each, 0};
 		CHECK_EQ(net->ops->send(net, piece, n, data), E_OK);
 		CHECK_EQ(transmit(wire), 0);
 		net->ops->flush(net);
@@ -262,7 +262,7 @@ TEST(frames_go_out_as_they_lie)
 TEST(full_ring_is_busy_until_something_was_sent)
 {
 	static u8 data[60], wire[100];
-	struct net_piece piece[2] = {{data, 30}, {data + 30, 30}};
+	struct net_piece piece[2] = {{data, 30, 0}, {data + 30, 30, 0}};
 	struct netdev *net = start(0);
 	unsigned n = 0;
 
@@ -336,7 +336,7 @@ static const struct {
 TEST(nonsense_is_counted_and_mended)
 {
 	static u8 data[60], wire[100];
-	struct net_piece piece = {data, sizeof(data)};
+	struct net_piece piece = {data, sizeof(data), 0};
 	struct netdev *net = start(0);
 
 	for (unsigned i = 0; i < 3; i++) {
@@ -365,7 +365,7 @@ TEST(nonsense_is_counted_and_mended)
 TEST(card_that_does_not_come_back_is_left_alone)
 {
 	static u8 data[60];
-	struct net_piece piece = {data, sizeof(data)};
+	struct net_piece piece = {data, sizeof(data), 0};
 	struct netdev *net = start(0);
 
 	CHECK_EQ(net->ops->send(net, &piece, 1, data), E_OK);
@@ -395,7 +395,8 @@ static u64 random_u64(void)
 TEST(garbage_everywhere)
 {
 	static u8 data[60];
-	struct net_piece piece[3] = {{data, 20}, {data, 20}, {data, 20}};
+	struct net_piece piece[3] = {
+		{data, 20, 0}, {data, 20, 0}, {data, 20, 0}};
 	struct netdev *net = start(0);
 	u64 accepted = 0;
 

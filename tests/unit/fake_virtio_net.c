@@ -252,7 +252,7 @@ void user_check_sent(struct netdev *net, unsigned pieces)
 	for (unsigned i = 0; i < sizeof(data); i++)
 		data[i] = (u8)(i * 7);
 	for (unsigned i = 0; i < pieces; i++)
-		piece[i] = (struct net_piece){data + i * each, each};
+		piece[i] = (struct net_piece){data + i * each, each, 0};
 	CHECK_EQ(net->ops->send(net, piece, pieces, data), E_OK);
 	CHECK_EQ(nic_waiting(TX), 0);
 	net->ops->flush(net);

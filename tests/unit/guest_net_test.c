@@ -130,7 +130,7 @@ static void fill_frame(void)
 /* In two pieces. */
 static bool deliver(u32 size)
 {
-	struct net_piece piece[] = {{frame, 14}, {frame + 14, size - 14}};
+	struct net_piece piece[] = {{frame, 14, 0}, {frame + 14, size - 14, 0}};
 
 	fill_frame();
 	return port->deliver(port, piece, size > 14 ? 2 : 1, size);

@@ -15,7 +15,8 @@
  *	links: kernel/machine/virtqueue.c kernel/machine/virtio_rng.c
  *	links: kernel/machine/virtio_console.c kernel/machine/dma.c
  *	links: kernel/machine/virtio_net.c kernel/net/offload.c
- *kernel/net/switch.c links: kernel/machine/load.c kernel/machine/load_flat.c
+ *	links: kernel/net/switch.c
+ *	links: kernel/machine/load.c kernel/machine/load_flat.c
  *	links: kernel/machine/load_multiboot.c kernel/machine/load_elf.c
  *	links: kernel/machine/load_linux.c kernel/machine/load_pvh.c
  *	links: kernel/machine/load_parts.c kernel/machine/lapic.c

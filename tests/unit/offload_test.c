@@ -71,7 +71,7 @@ static struct offload offer(u32 data, u32 tag, u32 each, u16 segment)
 		u32 n = o.count == NETDEV_PIECES - 2 ? o.size - at
 						     : MIN(each, o.size - at);
 
-		piece[o.count] = (struct net_piece){whole + at, n};
+		piece[o.count] = (struct net_piece){whole + at, n, 0};
 		at += n;
 	}
 	return o;
@@ -173,7 +173,7 @@ TEST(a_sum_of_zero_is_written_as_ones)
 
 	memset(whole, 0, 64);
 	memset(whole + 14, 0xff, 2);
-	piece[0] = (struct net_piece){whole, 64};
+	piece[0] = (struct net_piece){whole, 64, 0};
 	o = (struct offload){.piece = piece,
 			     .count = 1,
 			     .size = 64,

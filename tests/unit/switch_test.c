@@ -87,7 +87,7 @@ static void address(u8 *mac, int number)
 
 static void send_size(unsigned from, int source, int destination, u32 size)
 {
-	struct net_piece piece = {frame, size};
+	struct net_piece piece = {frame, size, 0};
 
 	address(frame, destination);
 	address(frame + 6, source);
@@ -129,7 +129,7 @@ TEST(learned_goes_to_one)
 
 TEST(broadcast_and_multicast_go_everywhere)
 {
-	struct net_piece piece = {frame, 60};
+	struct net_piece piece = {frame, 60, 0};
 
 	plug(3);
 	for (unsigned i = 0; i < 3; i++)
@@ -204,7 +204,7 @@ TEST(frames_that_are_none_are_refused)
 	send_size(0, 10, EVERYBODY, NETDEV_FRAME_MAX + 1);
 	send_size(0, EVERYBODY, EVERYBODY, 60); /* from a group address */
 	for (unsigned i = 0; i <= NETDEV_PIECES; i++)
-		piece[i] = (struct net_piece){frame, 14};
+		piece[i] = (struct net_piece){frame, 14, 0};
 	address(frame + 6, 10);
 	switch_input(&box[0].port, piece, NETDEV_PIECES + 1,
 		     14 * (NETDEV_PIECES + 1));
@@ -220,8 +220,10 @@ TEST(frames_that_are_none_are_refused)
 /* Its header may lie across pieces. */
 TEST(frame_in_pieces_arrives_whole)
 {
-	struct net_piece piece[] = {
-		{frame, 1}, {frame + 1, 9}, {frame + 10, 3}, {frame + 13, 87}};
+	struct net_piece piece[] = {{frame, 1, 0},
+				    {frame + 1, 9, 0},
+				    {frame + 10, 3, 0},
+				    {frame + 13, 87, 0}};
 
 	plug(3);
 	send(1, 11, EVERYBODY);
@@ -238,7 +240,7 @@ TEST(frame_in_pieces_arrives_whole)
 
 TEST(what_is_between_bridges_stays_there)
 {
-	struct net_piece piece = {frame, 60};
+	struct net_piece piece = {frame, 60, 0};
 
 	plug(2);
 	address(frame + 6, 10);

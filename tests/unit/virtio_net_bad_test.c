@@ -89,7 +89,7 @@ static void attack(enum attack which)
 static void send_four(struct netdev *net)
 {
 	static u8 data[60];
-	struct net_piece piece[2] = {{data, 20}, {data + 20, 40}};
+	struct net_piece piece[2] = {{data, 20, 0}, {data + 20, 40, 0}};
 
 	for (u64 i = 1; i <= 4; i++)
 		CHECK_EQ(net->ops->send(net, piece, 2, (void *)i), E_OK);
@@ -163,7 +163,7 @@ TEST(device_that_wants_a_reset_gets_one)
 TEST(device_that_does_not_come_back_is_left_alone)
 {
 	static u8 data[60];
-	struct net_piece piece = {data, sizeof(data)};
+	struct net_piece piece = {data, sizeof(data), 0};
 	struct netdev *net = nic_start(NULL);
 
 	send_four(net);
@@ -200,7 +200,7 @@ TEST(garbage_everywhere)
 	u64 accepted = 0;
 
 	for (unsigned i = 0; i < NETDEV_PIECES; i++)
-		piece[i] = (struct net_piece){data, 30};
+		piece[i] = (struct net_piece){data, 30, 0};
 	for (unsigned round = 0; round < 100000; round++) {
 		unsigned q = random_u64() % 2;
 		u64 bytes = virtq_bytes(nic.queue[q].size);

@@ -132,10 +132,35 @@ TEST(frames_go_out_without_indirect_tables)
 		user_check_sent(net, NETDEV_PIECES);
 }
 
+/* Its header is in front of it then: one descriptor, no table. */
+TEST(a_frame_with_room_needs_no_table)
+{
+	static u8 data[NETDEV_ROOM + 100], wire[200];
+	struct net_piece piece = {data + NETDEV_ROOM, 100, NETDEV_ROOM};
+	struct netdev *net = nic_start(NULL);
+	u16 id;
+
+	for (unsigned round = 0; round < 300; round++) {
+		memset(data, 0xaa, sizeof(data));
+		CHECK_EQ(net->ops->send(net, &piece, 1, data), E_OK);
+		net->ops->flush(net);
+		id = nic_take(TX);
+		CHECK_EQ(nic_desc(TX)[id].flags, 0);
+		CHECK_EQ(nic_gather(id, wire), VNET_HEADER + 100);
+		for (unsigned i = 0; i < VNET_HEADER; i++)
+			CHECK_EQ(wire[i], 0);
+		CHECK_EQ(wire[VNET_HEADER], 0xaa);
+		CHECK_EQ(data[NETDEV_ROOM - VNET_HEADER - 1], 0xaa);
+		nic_give(TX, id, 0);
+		net->ops->poll(net, 1);
+	}
+	user_check_sent(net, 2); /* with a table again */
+}
+
 TEST(what_cannot_be_sent_is_refused)
 {
 	static u8 data[70000];
-	struct net_piece piece[NETDEV_PIECES + 1] = {{data, 13}};
+	struct net_piece piece[NETDEV_PIECES + 1] = {{data, 13, 0}};
 	struct netdev *net = nic_start(NULL);
 
 	CHECK_EQ(net->ops->send(net, piece, 1, NULL), E_INVALID);
@@ -143,7 +168,7 @@ TEST(what_cannot_be_sent_is_refused)
 	piece[0].size = 9015;
 	CHECK_EQ(net->ops->send(net, piece, 1, NULL), E_INVALID);
 	for (unsigned i = 0; i <= NETDEV_PIECES; i++)
-		piece[i] = (struct net_piece){data, 10};
+		piece[i] = (struct net_piece){data, 10, 0};
 	CHECK_EQ(net->ops->send(net, piece, NETDEV_PIECES + 1, NULL),
 		 E_INVALID);
 	piece[0].size = piece[1].size = UINT32_MAX;
@@ -155,7 +180,7 @@ TEST(what_cannot_be_sent_is_refused)
 TEST(full_ring_is_busy_until_something_was_sent)
 {
 	static u8 data[64];
-	struct net_piece piece = {data, sizeof(data)};
+	struct net_piece piece = {data, sizeof(data), 0};
 	struct netdev *net = nic_start(NULL);
 	unsigned n = 0;
 
@@ -279,7 +304,7 @@ TEST(heavy_traffic_in_large_frames_is_polled)
 TEST(copies_are_independent)
 {
 	static u8 data[100], wire[200];
-	struct net_piece piece[2] = {{data, 60}, {data + 60, 40}};
+	struct net_piece piece[2] = {{data, 60, 0}, {data + 60, 40, 0}};
 	struct netdev *net = nic_start(NULL);
 	unsigned n = 0;
 
