@@ -7,7 +7,7 @@
  */
 #include "migrate/policy.h"
 
-#define STEP 20 /* percent of full speed taken away at once */
+#define STEP 20 /* percent of full speed taken away at once; then halves */
 
 static bool shrinks(const struct round_stats *last,
 		    const struct round_stats *now)
@@ -26,7 +26,8 @@ static struct policy_answer decide(const struct policy_params *params,
 				   const struct round_stats *last,
 				   const struct round_stats *now)
 {
-	unsigned slower = now->throttle > STEP ? now->throttle - STEP : 0;
+	unsigned slower = now->throttle > STEP ? now->throttle - STEP
+					       : now->throttle / 2;
 
 	if (now->round == 0)
 		return (struct policy_answer){POLICY_ROUND, 0};

@@ -58,6 +58,18 @@ def test_policy_ends_as_promised(hosts: Hosts, guest, policy: str) -> None:
     ends_well(hosts.b, "idle")
 
 
+def test_a_guest_that_outruns_the_link_is_slowed_down(hosts: Hosts,
+                                                      guest) -> None:
+    """All its pages take 0.13 s to send, and it may stand for 0.05."""
+    move = moved(hosts, guest("base"), hosts.a, hosts.b, policy="downtime",
+                 downtime=50, limit="32M")
+    rounds = move.report["rounds"]
+    assert rounds[0]["throttle"] == 100
+    assert min(r["throttle"] for r in rounds) < 100, rounds
+    assert rounds[-2]["predicted"] <= 50_000, rounds
+    ends_well(hosts.b, "base")
+
+
 @pytest.mark.parametrize("way", ["wp", "dbit"])
 def test_dirty_ways(hosts: Hosts, guest, way: str) -> None:
     move = moved(hosts, guest("hot"), hosts.a, hosts.b, dirty=way,

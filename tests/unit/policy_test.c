@@ -102,6 +102,28 @@ TEST(downtime_throttles_step_by_step)
 	CHECK_EQ(after(5, 90000, 80000, 1000, 100).action, POLICY_ROUND);
 }
 
+/* A guest that rests most of the time only feels what is less than it uses. */
+TEST(downtime_goes_below_a_fifth_by_halves)
+{
+	static const unsigned steps[] = {100, 80, 60, 40, 20, 10, 5};
+	struct policy_params params = {
+		.rounds = 30, .downtime = 50000, .hardest = 5};
+	struct round_stats now = {.round = 5,
+				  .predicted = 90000,
+				  .least = 1000,
+				  .throttle = 100};
+	struct policy_answer answer;
+
+	for (unsigned i = 1; i < sizeof(steps) / sizeof(steps[0]); i++) {
+		answer = policy_decide(&policy_downtime, &params, &now, &now);
+		CHECK_EQ(answer.action, POLICY_THROTTLE);
+		CHECK_EQ(answer.percent, steps[i]);
+		now.throttle = answer.percent;
+	}
+	answer = policy_decide(&policy_downtime, &params, &now, &now);
+	CHECK_EQ(answer.action, POLICY_ROUND);
+}
+
 TEST(downtime_does_not_throttle_for_nothing)
 {
 	CHECK_EQ(after(3, 90000, 90000, 45000, 100).action, POLICY_ROUND);

@@ -140,17 +140,15 @@ def draw_bars(plot: Plot, measure, series: dict) -> Chart:
 
 
 def place_of(point, varied: list) -> str:
-    """Under a bar: where one thing varies the title need not be said."""
-    if len(varied) == 1:
-        return shown(point[varied[0]])
-    return point.label(varied) if varied else ""
+    """Under a bar: values only, whose names are the axis's."""
+    return ", ".join(shown(point[name]) for name in varied)
 
 
 def draw_group(plot: Plot, what: str, results: list, varied: list):
     """A bar for each point, which is made of its parts."""
     names = GROUPS[what]
     title = {"parts": "parts of the blackout", "kinds": "pages by kind"}[what]
-    chart = Chart(title, Axis(varied[0] if len(varied) == 1 else ""),
+    chart = Chart(title, Axis(", ".join(varied)),
                   Axis("median", measures.named(names[0]).unit), stacked=True)
     known = [(place_of(point, varied), runs) for point, runs in results
              if measures.values(runs, names[0])]
