@@ -77,6 +77,7 @@ bench-migrate: ## measure migrations: time, downtime, bytes
 	$(call prepare,demo)
 	@/usr/bin/python3 tools/guest_linux.py cloud
 	@/usr/bin/python3 tools/bench_migrate.py
+	@/usr/bin/python3 tools/bench_ways.py
 
 lint: ## formatting and static analysis
 	@tools/need lint
