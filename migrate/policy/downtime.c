@@ -26,8 +26,8 @@ static struct policy_answer decide(const struct policy_params *params,
 				   const struct round_stats *last,
 				   const struct round_stats *now)
 {
-	unsigned slower = now->throttle > STEP ? now->throttle - STEP
-					       : now->throttle / 2;
+	unsigned slower =
+		now->throttle > STEP ? now->throttle - STEP : now->throttle / 2;
 
 	if (now->round == 0)
 		return (struct policy_answer){POLICY_ROUND, 0};

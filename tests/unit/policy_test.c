@@ -108,10 +108,8 @@ TEST(downtime_goes_below_a_fifth_by_halves)
 	static const unsigned steps[] = {100, 80, 60, 40, 20, 10, 5};
 	struct policy_params params = {
 		.rounds = 30, .downtime = 50000, .hardest = 5};
-	struct round_stats now = {.round = 5,
-				  .predicted = 90000,
-				  .least = 1000,
-				  .throttle = 100};
+	struct round_stats now = {
+		.round = 5, .predicted = 90000, .least = 1000, .throttle = 100};
 	struct policy_answer answer;
 
 	for (unsigned i = 1; i < sizeof(steps) / sizeof(steps[0]); i++) {
