@@ -224,13 +224,19 @@ static void pass_time(void)
 		pc_machine.poll(vm->vcpu[i], fake_tsc);
 }
 
+/* As the run loop does it: an exit, what the guest has ended, what it takes. */
 static void interrupts(void)
 {
 	for (unsigned i = 0; i < vm->vcpus; i++) {
-		int vector = pc_machine.irq_pending(vm->vcpu[i]);
+		struct vcpu *vcpu = vm->vcpu[i];
+		int vector;
 
+		if (vcpu->eoi_lent)
+			pc_machine.look_for_eoi(vcpu);
+		vector = pc_machine.irq_pending(vcpu);
 		if (vector >= 0)
-			pc_machine.irq_taken(vm->vcpu[i], vector);
+			pc_machine.irq_taken(vcpu, vector);
+		pc_machine.lend_eoi(vcpu, pc_machine.irq_pending(vcpu));
 	}
 }
 

@@ -226,6 +226,21 @@ static bool fits_test(const struct mmio_op *op)
 	return op->reg != RSP || op->high_byte || op->immediate;
 }
 
+/*
+ * A locked access over two cache lines holds up the whole machine, and kernels
+ * slow down whoever does it. Its result is no other.
+ */
+static bool splits_lock(const struct mmio_op *op, const struct insn *insn,
+			const u8 *code)
+{
+	u8 segment;
+
+	if (code[code[0] == 0x66] != 0xf0 && op->kind != MMIO_XCHG)
+		return false;
+	return mmio_offset(op, insn, native_gpr, 0, &segment) % 64 + op->size >
+	       64;
+}
+
 static bool run_one(struct random *r, u8 *code, bool *kinds, bool *alus)
 {
 	struct insn insn;
@@ -238,6 +253,8 @@ static bool run_one(struct random *r, u8 *code, bool *kinds, bool *alus)
 	if (!fits_test(&op))
 		return false;
 	make_state(r, &op);
+	if (splits_lock(&op, &insn, code))
+		return false;
 	memcpy(gpr, native_gpr, sizeof(gpr));
 	flags = native_flags;
 	code[insn.length] = 0xc3; /* RET */
