@@ -232,7 +232,7 @@ def linux_boot(name: str, platform: str, cpus: int, *vms: str,
                long: bool = False) -> Boot:
     return Boot(name, platform, config("wait; vm list; exits; off",
                                        "".join(vms)), cpus,
-                timeout=900 if long else 400, long=long)
+                timeout=900 if long else 600, long=long)
 
 
 ALL_TESTS = "godwit.run=check,load godwit.then=poweroff"

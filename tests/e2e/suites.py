@@ -96,7 +96,7 @@ SUITES = {
         msix-mask no-interrupt event-index no-vector isr line loop nested range
         nowhere setup broken-interrupt console console-pieces""", "virtio.",
         "virtio.elf", "console = virtio"),
-    "net": Suite("config no-offloads send exchange", "net.", "net.elf",
+    "net": Suite("config offloads send exchange", "net.", "net.elf",
                  "net = yes\nmac = 02:04:06:08:0a:0c\nmtu = 9000",
                  cmdline="mac=02:04:06:08:0a:0c mtu=9000"),
     "net-answer": Suite("", kernel="net.elf", keys="net = yes",
