@@ -21,15 +21,12 @@ static u64 word_at(const struct lapic *lapic)
 	return lapic->eoi_word & ~ON;
 }
 
-static bool is_word(const struct vm *vm, u64 value)
-{
-	return !(value & ~ON & 3) &&
-	       guest_is_ram(&vm->memory, value & ~ON, sizeof(u32));
-}
-
 bool vlapic_eoi_word_fits(const struct vm *vm, u64 value)
 {
-	return !(value & ON) || is_word(vm, value);
+	u64 word = value & ~ON;
+
+	return !(value & ON) ||
+	       (!(word & 3) && guest_is_ram(&vm->memory, word, sizeof(u32)));
 }
 
 err_t vlapic_eoi_word_write(struct lapic *lapic, u64 value)

@@ -149,6 +149,34 @@ static bool plan(const struct virtio_net *net, const struct frame *f,
 	return offload_check(o) && !is_too_large(net, o->largest);
 }
 
+static unsigned send_whole(struct virtio_net *net, const struct frame *f)
+{
+	if (is_too_large(net, f->size))
+		return 1;
+	if (!switch_ready(&net->port, 1))
+		return 0;
+	switch_input(&net->port, f->piece, f->count, f->size);
+	return 1;
+}
+
+static unsigned send_in_frames(struct virtio_net *net, const struct frame *f)
+{
+	static struct offload_frame cut;
+	struct offload o;
+	unsigned count;
+
+	if (!plan(net, f, &o))
+		return 1;
+	count = MIN(o.frames, RUN_MAX);
+	if (!switch_ready(&net->port, count))
+		return 0;
+	for (unsigned i = 0; i < count; i++) {
+		offload_frame(&o, i, &cut);
+		switch_input(&net->port, cut.piece, cut.count, cut.size);
+	}
+	return count;
+}
+
 /*
  * Sends what was taken; how many frames. 0: there is no room for all of them
  * now. What is no frame, or asks for what makes no sense, is lost as on a wire,
@@ -156,28 +184,12 @@ static bool plan(const struct virtio_net *net, const struct frame *f,
  */
 static unsigned send(struct virtio_net *net)
 {
-	static struct offload_frame cut;
-	struct offload o;
 	struct frame f;
-	bool whole;
-	unsigned count = 1;
 
 	if (!read_frame(net, &f))
 		return 1;
-	whole = !wants_help(net, &f);
-	if (whole ? is_too_large(net, f.size) : !plan(net, &f, &o))
-		return 1;
-	if (!whole)
-		count = MIN(o.frames, RUN_MAX);
-	if (!switch_ready(&net->port, count))
-		return 0;
-	if (whole)
-		switch_input(&net->port, f.piece, f.count, f.size);
-	for (unsigned i = 0; i < count && !whole; i++) {
-		offload_frame(&o, i, &cut);
-		switch_input(&net->port, cut.piece, cut.count, cut.size);
-	}
-	return count;
+	return wants_help(net, &f) ? send_in_frames(net, &f)
+				   : send_whole(net, &f);
 }
 
 /*
