@@ -1,6 +1,9 @@
 #include "migrate/hash.h"
 
 #define FINISHER 0xd6e8feb86659fd93u
+/* One loop with a copy and one without. */
+#define INLINE	 inline __attribute__((always_inline))
+
 /* One for each lane: the first bits behind the point of roots of primes. */
 #define ROOT_2 0x6a09e667f3bcc908u
 #define ROOT_3 0xbb67ae8584caa73bu
@@ -55,23 +58,41 @@ u64 hash_check(u64 key, const void *data, size_t size)
 	return hash_mix(sum ^ hash_mix(sums ^ size));
 }
 
-/* Four lanes, since a multiplication takes three cycles. */
-u32 hash_page(const void *page)
+/* The next two words, each read once, and written where they are copied. */
+static INLINE u64 lane(u64 last, u64 root, const u8 *at, u8 *to, bool copy)
 {
-	const u8 *at = page;
+	u64 first = get_u64(at), second = get_u64(at + 8);
+
+	if (copy) {
+		put_u64(to, first);
+		put_u64(to + 8, second);
+	}
+	return fold(first ^ root, second ^ last);
+}
+
+/* Four lanes, since a multiplication takes three cycles. */
+static INLINE u32 hash(const u8 *at, u8 *to, bool copy)
+{
 	u64 a = 1, b = 2, c = 3, d = 4, h;
 
 	for (unsigned i = 0; i < MIG_PAGE; i += 64) {
-		a = fold(get_u64(at + i) ^ ROOT_2, get_u64(at + i + 8) ^ a);
-		b = fold(get_u64(at + i + 16) ^ ROOT_3,
-			 get_u64(at + i + 24) ^ b);
-		c = fold(get_u64(at + i + 32) ^ ROOT_5,
-			 get_u64(at + i + 40) ^ c);
-		d = fold(get_u64(at + i + 48) ^ ROOT_7,
-			 get_u64(at + i + 56) ^ d);
+		a = lane(a, ROOT_2, at + i, to + i, copy);
+		b = lane(b, ROOT_3, at + i + 16, to + i + 16, copy);
+		c = lane(c, ROOT_5, at + i + 32, to + i + 32, copy);
+		d = lane(d, ROOT_7, at + i + 48, to + i + 48, copy);
 	}
 	h = fold(a ^ ROOT_2, b ^ ROOT_3) ^ fold(c ^ ROOT_5, d ^ ROOT_7);
 	return (u32)(h >> 40);
+}
+
+u32 hash_page(const void *page)
+{
+	return hash(page, NULL, false);
+}
+
+u32 hash_copy(void *to, const void *page)
+{
+	return hash(page, to, true);
 }
 
 u64 hash_sum(const u8 *table, u64 first, u64 count)

@@ -58,10 +58,9 @@ bool receiver_accept(struct receiver *receiver, u64 number)
 	return true;
 }
 
-static void rehash(struct receiver *receiver, u64 page)
+static void is_now(struct receiver *receiver, u64 page, u32 hash)
 {
-	hash_replace(receiver->hashes, &receiver->sum, page,
-		     hash_page(receiver->page(receiver->context, page)));
+	hash_replace(receiver->hashes, &receiver->sum, page, hash);
 	bits_clear(receiver->stale, page);
 }
 
@@ -78,6 +77,26 @@ static void zero_pages(struct receiver *receiver,
 	receiver->applied += record->size;
 }
 
+/* False: its data makes no sense. */
+static bool apply(struct receiver *receiver, const struct page_record *record)
+{
+	u8 *page = receiver->page(receiver->context, record->page);
+
+	bits_set(receiver->touched, record->page);
+	if (record->codec == CODEC_RAW && record->size == MIG_PAGE) {
+		is_now(receiver, record->page, hash_copy(page, record->data));
+		return true;
+	}
+	bits_set(receiver->stale, record->page);
+	if (!codec_decode(record, page, receiver->scratch))
+		return false;
+	/* In order, these are the page's last bytes: hash them now. */
+	if (record->codec != CODEC_RAW ||
+	    record->offset + record->size == (int)MIG_PAGE)
+		is_now(receiver, record->page, hash_page(page));
+	return true;
+}
+
 bool receiver_apply(struct receiver *receiver, const u8 *body, size_t size)
 {
 	struct page_record record;
@@ -91,18 +110,9 @@ bool receiver_apply(struct receiver *receiver, const u8 *body, size_t size)
 			zero_pages(receiver, &record);
 			continue;
 		}
-		bits_set(receiver->touched, record.page);
-		bits_set(receiver->stale, record.page);
-		if (!codec_decode(
-			    &record,
-			    receiver->page(receiver->context, record.page),
-			    receiver->scratch))
+		if (!apply(receiver, &record))
 			return false;
 		receiver->applied++;
-		/* In order, these are the page's last bytes: hash them now. */
-		if (record.codec != CODEC_RAW ||
-		    record.offset + record.size == (int)MIG_PAGE)
-			rehash(receiver, record.page);
 	}
 	return true;
 }
@@ -113,7 +123,8 @@ u64 receiver_hash(struct receiver *receiver, u64 first, u64 count)
 
 	for (u64 i = bits_next(receiver->stale, end, first); i < end;
 	     i = bits_next(receiver->stale, end, i + 1))
-		rehash(receiver, i);
+		is_now(receiver, i,
+		       hash_page(receiver->page(receiver->context, i)));
 	if (count == receiver->pages)
 		return receiver->sum;
 	return hash_sum(receiver->hashes, first, count);

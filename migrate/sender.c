@@ -162,8 +162,9 @@ static bool has_room(const struct filling *filling, size_t data)
 	       filling->used + PAGE_HEAD + data <= filling->room;
 }
 
-static inline void add(struct sender *sender, struct filling *filling,
-		       const struct page_record *record)
+/* Where the record's data goes. */
+static inline u8 *add(struct sender *sender, struct filling *filling,
+		      const struct page_record *record)
 {
 	struct flight *flight = filling->flight;
 	struct part *part = &flight->part[flight->count++];
@@ -173,12 +174,11 @@ static inline void add(struct sender *sender, struct filling *filling,
 			      record->codec};
 	page_record_put(at, record);
 	filling->used += PAGE_HEAD;
-	if (record->codec != CODEC_ZERO) {
-		memcpy(at + PAGE_HEAD, record->data, record->size);
+	if (record->codec != CODEC_ZERO)
 		filling->used += record->size;
-	}
 	for (u32 i = 0; i < part_pages(part); i++)
 		++*flying(sender, part->page + i);
+	return at + PAGE_HEAD;
 }
 
 /* As much of `size` raw bytes as fits; returns how much that was. */
@@ -194,8 +194,7 @@ static unsigned add_raw(struct sender *sender, struct filling *filling,
 	size = (unsigned)mig_min(size,
 				 filling->room - filling->used - PAGE_HEAD);
 	record.size = (u16)size;
-	record.data = content + offset;
-	add(sender, filling, &record);
+	memcpy(add(sender, filling, &record), content + offset, size);
 	return size;
 }
 
@@ -272,15 +271,31 @@ static bool extend_run(struct filling *filling, u32 page)
 	return true;
 }
 
-static void take(struct sender *sender, u32 page, u8 codec)
+static void take(struct sender *sender, u32 page, u32 hash)
 {
 	bits_clear(sender->todo, page);
 	sender->todo_left--;
 	sender->cursor = page + 1;
 	sender->counts.pages++;
-	hash_replace(sender->hashes, &sender->sum, page,
-		     codec == CODEC_ZERO ? sender->zero_hash
-					 : hash_page(sender->open));
+	hash_replace(sender->hashes, &sender->sum, page, hash);
+}
+
+/* The page as it is: whole where there is room, and what fits where not. */
+static bool fill_raw(struct sender *sender, struct filling *filling,
+		     const struct page_record *record)
+{
+	u8 *at;
+
+	if (has_room(filling, MIG_PAGE)) {
+		at = add(sender, filling, record);
+		take(sender, record->page, hash_copy(at, sender->open));
+		codec_sent(&sender->codec, record->page, 0, at, MIG_PAGE);
+		return true;
+	}
+	take(sender, record->page, hash_page(sender->open));
+	sender->open_page = record->page;
+	sender->open_offset = 0;
+	return fill_open(sender, filling);
 }
 
 /* False: the frame is full, or there is no page to send. */
@@ -312,17 +327,19 @@ static bool fill_page(struct sender *sender, struct filling *filling)
 			     filling->room - PAGE_HEAD, &record);
 	if (record.codec != CODEC_RAW && !has_room(filling, record.size))
 		return false;
-	take(sender, (u32)page, record.codec);
 	codec_took(&sender->codec, &record);
-	if (record.codec == CODEC_RAW) {
-		sender->open_page = (u32)page;
-		sender->open_offset = 0;
-		return fill_open(sender, filling);
+	if (record.codec == CODEC_RAW)
+		return fill_raw(sender, filling, &record);
+	if (record.codec == CODEC_ZERO) {
+		take(sender, record.page, sender->zero_hash);
+		if (extend_run(filling, record.page))
+			++*flying(sender, record.page);
+		else
+			add(sender, filling, &record);
+	} else {
+		take(sender, record.page, hash_page(sender->open));
+		memcpy(add(sender, filling, &record), record.data, record.size);
 	}
-	if (record.codec == CODEC_ZERO && extend_run(filling, record.page))
-		++*flying(sender, record.page);
-	else
-		add(sender, filling, &record);
 	codec_sent(&sender->codec, record.page, 0, sender->open, MIG_PAGE);
 	return true;
 }
