@@ -21,6 +21,7 @@
 #include "lib/symbols.h"
 #include "mm/pages.h"
 #include "mm/paging.h"
+#include "mm/spare.h"
 #include "files.h"
 #include "machine/pc.h"
 #include "migration/migration.h"
@@ -37,6 +38,7 @@
 #include "vm/vm.h"
 
 #define POLL_NS (10 * NS_PER_MS) /* of a console without an interrupt */
+#define CLEAR_NS (100 * NS_PER_US)
 
 struct config config;
 
@@ -284,6 +286,17 @@ static u64 next_look(void)
 	return wake;
 }
 
+/* For a moment, when there is nothing else to do. True: there is more. */
+static bool clear_spare(void)
+{
+	u64 start = now_ns();
+	bool more = !migration_busy();
+
+	while (more && now_ns() - start < CLEAR_NS)
+		more = spare_clear();
+	return more;
+}
+
 /* The first CPU's work between the guests' turns. */
 static u64 serve(void)
 {
@@ -301,7 +314,7 @@ static u64 serve(void)
 		return 0;
 	if (config.on_idle == ON_IDLE_EXIT && !shell_busy())
 		end_when_idle();
-	return next_look();
+	return clear_spare() ? 0 : next_look();
 }
 
 static void open_console(const struct boot_info *info)

@@ -11,6 +11,7 @@
 #include "lib/spinlock.h"
 #include "lib/string.h"
 #include "mm/pages.h"
+#include "mm/spare.h"
 
 #define LOW_MEMORY    MIB(1) /* left to smp.c and to the firmware's habits */
 #define ORDERS	      (ORDER_MAX + 1)
@@ -187,7 +188,7 @@ static void split(u64 pfn, unsigned from, unsigned order)
 	}
 }
 
-u64 page_alloc(unsigned order)
+static u64 take(unsigned order)
 {
 	unsigned from = order;
 	u64 pfn = 0;
@@ -204,6 +205,15 @@ u64 page_alloc(unsigned order)
 	}
 	spin_unlock(&lock);
 	return pfn << PAGE_SHIFT;
+}
+
+u64 page_alloc(unsigned order)
+{
+	u64 phys = take(order);
+
+	if (!phys && spare_give_back())
+		phys = take(order);
+	return phys;
 }
 
 u64 page_alloc_zeroed(unsigned order)
@@ -273,5 +283,6 @@ struct page_stats page_stats(void)
 			stats.largest = PAGE_SIZE << order;
 	}
 	spin_unlock(&lock);
+	stats.free += spare_bytes();
 	return stats;
 }

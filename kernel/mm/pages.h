@@ -38,7 +38,7 @@ unsigned page_block_order(u64 phys);
 
 struct page_stats {
 	u64 total;   /* bytes the allocator was given */
-	u64 free;    /* bytes in free blocks */
+	u64 free;    /* bytes in free blocks, spare ones too */
 	u64 largest; /* bytes of the largest free block */
 };
 

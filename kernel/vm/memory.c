@@ -4,6 +4,7 @@
 #include "lib/string.h"
 #include "mm/heap.h"
 #include "mm/pages.h"
+#include "mm/spare.h"
 
 /* The largest block that fits what is left and starts naturally aligned. */
 static unsigned block_order(u64 offset, u64 left)
@@ -22,10 +23,12 @@ static void free_chunks(struct guest_memory *mem)
 
 		if (!mem->chunks[i])
 			break;
-		phys = virt_to_phys(
-			(void *)(mem->chunks[i] & ~CHUNK_UNTOUCHED));
+		phys = virt_to_phys((void *)(mem->chunks[i] & ~CHUNK_FLAGS));
 		order = page_block_order(phys);
-		page_free(phys, order);
+		if (order == ORDER_2M)
+			spare_free(phys);
+		else
+			page_free(phys, order);
 		i += 1u << (order - ORDER_2M);
 	}
 }
@@ -36,17 +39,19 @@ static err_t alloc_chunks(struct guest_memory *mem)
 
 	for (unsigned i = 0; i < mem->count;) {
 		unsigned order = block_order((u64)i << CHUNK_SHIFT, left);
-		u64 phys = page_alloc(order);
+		u64 phys = order > ORDER_2M ? page_alloc(order) : 0;
+		bool cleared = false;
 
-		if (!phys && order > ORDER_2M) {
+		if (!phys) {
 			order = ORDER_2M;
-			phys = page_alloc(order);
+			phys = spare_alloc(&cleared);
 		}
 		if (!phys)
 			return E_NOMEM;
 		for (unsigned n = 1u << (order - ORDER_2M); n--; i++) {
-			mem->chunks[i] =
-				(u64)phys_to_virt(phys) | CHUNK_UNTOUCHED;
+			mem->chunks[i] = (u64)phys_to_virt(phys) |
+					 CHUNK_UNTOUCHED |
+					 (cleared ? CHUNK_CLEARED : 0);
 			phys += CHUNK_SIZE;
 			left -= MIN(left, CHUNK_SIZE);
 		}
@@ -103,8 +108,9 @@ u64 guest_touch(const struct guest_memory *memory, u64 chunk)
 	spin_lock(&mem->first_touch);
 	at = mem->chunks[chunk];
 	if (at & CHUNK_UNTOUCHED) {
-		at &= ~CHUNK_UNTOUCHED;
-		clear_chunk((u8 *)at);
+		if (!(at & CHUNK_CLEARED))
+			clear_chunk((u8 *)(at & ~CHUNK_FLAGS));
+		at &= ~CHUNK_FLAGS;
 		mem->touched++;
 		__atomic_store_n(&mem->chunks[chunk], at, __ATOMIC_RELEASE);
 	}

@@ -5,8 +5,9 @@
  *
  * Guest RAM starts at 0. What does not fit below the device hole at 3 GiB goes
  * on at 4 GiB. It is held in 2 MiB chunks; the last one may be partly used. A
- * chunk is zeroed when it is first reached, by the guest or for it: a start
- * costs the same whatever the guest's size.
+ * chunk is zeroed when it is first reached, by the guest or for it, unless the
+ * host has done that while it was idle: a start costs the same whatever the
+ * guest's size.
  */
 #ifndef VM_MEMORY_H
 #define VM_MEMORY_H
@@ -20,8 +21,13 @@
 #define CHUNK_SHIFT    21
 #define CHUNK_SIZE     MIB(2)
 
-/* In a chunk's address: nobody has been there, it holds what it held before. */
+/*
+ * In a chunk's address: nobody has been there, it holds what it held before;
+ * which is zeroes.
+ */
 #define CHUNK_UNTOUCHED BIT(0)
+#define CHUNK_CLEARED	BIT(1)
+#define CHUNK_FLAGS	(CHUNK_UNTOUCHED | CHUNK_CLEARED)
 
 struct guest_memory {
 	u64 size;     /* bytes of RAM, a multiple of 4 KiB */

@@ -3,7 +3,8 @@
  * they may: until they are told to flush. Whatever they write, at any moment of
  * a harvest, a copy that is kept up by harvests must be the guest's memory.
  *
- *	links: kernel/mm/pages.c kernel/mm/heap.c kernel/vm/memory.c
+ *	links: kernel/mm/pages.c kernel/mm/spare.c kernel/mm/heap.c
+ *	links: kernel/vm/memory.c
  *	links: kernel/vm/slpt.c kernel/vm/slpt_watch.c kernel/vm/dirty.c
  *	links: kernel/vm/dirty_harvest.c kernel/trace/runs.c
  */

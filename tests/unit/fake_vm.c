@@ -15,6 +15,7 @@
 #include "machine/irq.h"
 #include "mm/heap.h"
 #include "mm/pages.h"
+#include "mm/spare.h"
 
 /* A test may bring its own. */
 #define WEAK __attribute__((weak))
@@ -198,6 +199,17 @@ void page_free(u64 phys, unsigned order)
 unsigned page_block_order(u64 phys)
 {
 	return ORDER_2M;
+}
+
+WEAK u64 spare_alloc(bool *cleared)
+{
+	*cleared = false;
+	return page_alloc(ORDER_2M);
+}
+
+void spare_free(u64 phys)
+{
+	page_free(phys, ORDER_2M);
 }
 
 u64 virt_to_phys(const void *virt)

@@ -11,9 +11,20 @@
 
 #include "test.h"
 
+#include "mm/pages.h"
+#include "mm/spare.h"
 #include "vm/memory.h"
 
 static struct guest_memory memory;
+
+/* What the host says it has cleared is believed. */
+static bool say_cleared;
+
+u64 spare_alloc(bool *cleared)
+{
+	*cleared = say_cleared;
+	return page_alloc(ORDER_2M);
+}
 
 static void start(u64 size)
 {
@@ -43,6 +54,21 @@ TEST(nothing_is_touched_unasked)
 	guest_ram(&memory, MIB(5), &left);
 	CHECK_EQ(left, MIB(1));
 	guest_ram(&memory, MIB(4), &left);
+	CHECK_EQ(memory.touched, 1);
+	guest_memory_free(&memory);
+}
+
+/* It is not, here: so what is there tells who clears. */
+TEST(what_is_cleared_is_not_cleared_again)
+{
+	u8 byte = 0;
+
+	say_cleared = true;
+	start(MIB(4));
+	say_cleared = false;
+	CHECK_EQ(guest_page(&memory, 3)[0], 0);
+	CHECK_EQ(guest_read(&memory, MIB(1), &byte, 1), E_OK);
+	CHECK_EQ(byte, 0xa5);
 	CHECK_EQ(memory.touched, 1);
 	guest_memory_free(&memory);
 }

@@ -2,7 +2,7 @@
  * The page allocator and the heap, over a window of address space that stands
  * for physical memory. Its content is garbage at start, as real memory's is.
  *
- * links: kernel/mm/pages.c kernel/mm/heap.c
+ * links: kernel/mm/pages.c kernel/mm/spare.c kernel/mm/heap.c
  */
 #include <stdlib.h>
 #include <string.h>
@@ -10,6 +10,7 @@
 
 #include "mm/heap.h"
 #include "mm/pages.h"
+#include "mm/spare.h"
 #include "test.h"
 
 #define WINDOW	    GIB(6)
@@ -297,6 +298,97 @@ TEST(heap_gives_any_size_aligned)
 		kfree(p);
 	}
 	kfree(NULL);
+}
+
+static u64 *words_of(u64 phys)
+{
+	return phys_to_virt(phys);
+}
+
+static bool is_clear(u64 phys)
+{
+	for (unsigned i = 0; i < MIB(2) / 8; i++)
+		if (words_of(phys)[i])
+			return false;
+	return true;
+}
+
+/* As a guest leaves it. */
+static u64 worn_block(void)
+{
+	bool cleared = true;
+	u64 phys = spare_alloc(&cleared);
+
+	CHECK(phys && !cleared);
+	memset(phys_to_virt(phys), 0x5a, MIB(2));
+	return phys;
+}
+
+TEST(what_guests_leave_is_cleared_and_taken_first)
+{
+	u64 phys[3], got, free;
+	unsigned pages = 0;
+	bool cleared;
+
+	start(large, ARRAY_LEN(large));
+	free = page_stats().free;
+	for (unsigned i = 0; i < ARRAY_LEN(phys); i++)
+		phys[i] = worn_block();
+	for (unsigned i = 0; i < ARRAY_LEN(phys); i++)
+		spare_free(phys[i]);
+	CHECK_EQ(page_stats().free, free);
+	while (spare_clear())
+		pages++;
+	CHECK_EQ(pages + 1, ARRAY_LEN(phys) * (MIB(2) / PAGE_SIZE));
+	CHECK(!spare_clear());
+	for (unsigned i = 0; i < ARRAY_LEN(phys); i++) {
+		got = spare_alloc(&cleared);
+		CHECK(got == phys[0] || got == phys[1] || got == phys[2]);
+		CHECK(cleared && is_clear(got));
+	}
+	CHECK_EQ(spare_bytes(), 0);
+	CHECK_EQ(page_stats().free, free - ARRAY_LEN(phys) * MIB(2));
+}
+
+TEST(what_is_not_cleared_yet_is_nobodys_but_the_page_allocators)
+{
+	u64 first, second, got;
+	bool cleared;
+
+	start(large, ARRAY_LEN(large));
+	first = worn_block();
+	second = worn_block();
+	spare_free(first);
+	spare_free(second);
+	for (unsigned i = 0; i < 10; i++)
+		CHECK(spare_clear());
+	got = spare_alloc(&cleared);
+	CHECK(!cleared && got != first && got != second);
+	page_free(got, ORDER_2M);
+	CHECK_EQ(spare_bytes(), MIB(4));
+	CHECK(spare_give_back());
+	CHECK(!spare_give_back());
+	CHECK_EQ(spare_bytes(), 0);
+}
+
+/* One is clean, one half so, one worn: all of it is memory. */
+TEST(who_needs_memory_gets_what_guests_left)
+{
+	u64 phys[3], total, count = 0;
+
+	start(large, ARRAY_LEN(large));
+	for (unsigned i = 0; i < ARRAY_LEN(phys); i++)
+		phys[i] = worn_block();
+	for (unsigned i = 0; i < ARRAY_LEN(phys); i++)
+		spare_free(phys[i]);
+	for (unsigned i = 0; i < MIB(3) / PAGE_SIZE; i++)
+		CHECK(spare_clear());
+	total = page_stats().total;
+	while (page_alloc(0))
+		count++;
+	CHECK_EQ(count * PAGE_SIZE, total);
+	CHECK_EQ(spare_bytes(), 0);
+	CHECK_EQ(page_stats().free, 0);
 }
 
 TEST(heap_contents_stay)
