@@ -37,7 +37,7 @@
 #include "vm/sched.h"
 #include "vm/vm.h"
 
-#define POLL_NS (10 * NS_PER_MS) /* of a console without an interrupt */
+#define POLL_NS	 (10 * NS_PER_MS) /* of a console without an interrupt */
 #define CLEAR_NS (100 * NS_PER_US)
 
 struct config config;

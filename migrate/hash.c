@@ -2,7 +2,7 @@
 
 #define FINISHER 0xd6e8feb86659fd93u
 /* One loop with a copy and one without. */
-#define INLINE	 inline __attribute__((always_inline))
+#define INLINE inline __attribute__((always_inline))
 
 /* One for each lane: the first bits behind the point of roots of primes. */
 #define ROOT_2 0x6a09e667f3bcc908u
