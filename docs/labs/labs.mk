@@ -18,7 +18,7 @@ lab_dir_skeleton := docs/labs/lab@/skeleton
 lab_1_replaces   := kernel/svm/start.c kernel/vmx/start.c
 lab_1_files      := svm_start.c vmx_start.c
 lab_1_checks     := $(addprefix docs/labs/lab1/,grade.c processor.c) \
-		    kernel/mm/pages.c kernel/mm/heap.c
+		    kernel/mm/pages.c kernel/mm/spare.c kernel/mm/heap.c
 lab_1_runner     := tests/unit/test.c
 lab_1_unit_flags := -iquote docs/labs/lab1/fake
 
@@ -28,13 +28,13 @@ lab_2_guests   := $(OUT)/guests/labs/asks.elf
 
 lab_3_replaces := kernel/vm/slpt.c
 lab_3_files    := slpt.c
-lab_3_checks   := docs/labs/lab3/grade.c kernel/mm/pages.c \
+lab_3_checks   := docs/labs/lab3/grade.c kernel/mm/pages.c kernel/mm/spare.c \
 		  kernel/vm/slpt_watch.c
 lab_3_runner   := tests/unit/test.c
 
 lab_4_replaces := kernel/vm/dirty_harvest.c
 lab_4_files    := dirty_harvest.c
-lab_4_checks   := tests/unit/dirty_test.c kernel/mm/pages.c kernel/mm/heap.c \
+lab_4_checks   := tests/unit/dirty_test.c kernel/mm/pages.c kernel/mm/spare.c kernel/mm/heap.c \
 		  kernel/trace/runs.c \
 		  $(addprefix kernel/vm/,memory.c slpt.c slpt_watch.c dirty.c)
 lab_4_runner   := tests/unit/test.c
