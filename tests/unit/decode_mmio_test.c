@@ -2,7 +2,8 @@
  * Instructions on device memory, against the processor that runs the test: it
  * executes each instruction on a buffer, and so do we, on a copy.
  *
- *	links: kernel/vm/decode.c kernel/vm/decode_tables.c
+ *	links: kernel/vm/decode.c kernel/vm/decode_opcode.c
+ *	links: kernel/vm/decode_tables.c
  *	links: kernel/vm/decode_mmio.c kernel/vm/alu.c
  *	links: tests/unit/decode_candidates.c
  */

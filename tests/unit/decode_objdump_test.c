@@ -2,7 +2,8 @@
  * The decoder against an independent disassembler: objdump of binutils. The
  * instructions are made from fixed seeds, in all three modes.
  *
- *	links: kernel/vm/decode.c kernel/vm/decode_tables.c
+ *	links: kernel/vm/decode.c kernel/vm/decode_opcode.c
+ *	links: kernel/vm/decode_tables.c
  *	links: tests/unit/decode_candidates.c
  */
 #include <stdio.h>

@@ -2,7 +2,8 @@
  * The decoder's promises: lengths of what gets intercepted, operands, short
  * input, any input. decode_objdump_test.c compares the whole of it.
  *
- *	links: kernel/vm/decode.c kernel/vm/decode_tables.c
+ *	links: kernel/vm/decode.c kernel/vm/decode_opcode.c
+ *	links: kernel/vm/decode_tables.c
  *	links: tests/unit/decode_candidates.c
  */
 #include <stdlib.h>
