@@ -1,7 +1,7 @@
 # Godwit's build. `make help` lists the targets.
 #
-# Needs gcc, make, binutils and gnu-efi; what a target needs beyond that it
-# installs through tools/need. Everything built lies in out/.
+# Needs gcc, make, binutils, gnu-efi, BearSSL and LZ4; what a target needs beyond
+# that it installs through tools/need. Everything built lies in out/.
 
 OUT	:= out
 CC	:= gcc

@@ -127,6 +127,16 @@ def test_link_has_two_ends() -> None:
         assert link.a().remote == link.b().local == link.a().local + 1
 
 
+def test_a_build_asks_for_what_it_links() -> None:
+    """Where nothing is installed, as nobody here works."""
+    build = re.search(r"build\) echo (.*) ;;", (ROOT / "tools/need").read_text())
+    libraries = re.search(r"MIGRATE_LIBS := (.*)",
+                          (ROOT / "migrate/migrate.mk").read_text())
+    assert build and libraries
+    for library in libraries.group(1).split():
+        assert f"lib{library.removeprefix('-l')}-dev" in build.group(1).split()
+
+
 def test_every_figure_is_explained() -> None:
     """docs/figures.md lists what the benchmarks print, and nothing else."""
     source = (ROOT / "tests/guests/bench.c").read_text()
