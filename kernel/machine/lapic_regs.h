@@ -94,9 +94,15 @@ static inline u32 vlapic_x2apic_ldr(const struct lapic *lapic)
 	return lapic->id >> 4 << 16 | 1u << (lapic->id & 15);
 }
 
-/* lapic.c: registers but the ICR's sending, alike in both modes. */
+/* lapic_registers.c: all but the ICR's sending. */
 u32 vlapic_read(struct lapic *lapic, unsigned reg);
 void vlapic_write(struct lapic *lapic, unsigned reg, u32 value);
+
+/* lapic.c */
+void vlapic_update_ppr(struct lapic *lapic);
+/* The run loop may offer what it did not, or must take an offer back. */
+void vlapic_look_again(struct lapic *lapic);
+void vlapic_end_of_interrupt(struct lapic *lapic);
 void vlapic_error(struct lapic *lapic, u32 bit);
 void vlapic_local(struct lapic *lapic, enum lapic_lvt which);
 

@@ -4,7 +4,8 @@
  * processor.
  *
  *	links: kernel/machine/irq.c kernel/machine/ioapic.c kernel/machine/pic.c
- *	links: kernel/machine/lapic.c kernel/machine/lapic_msr.c
+ *	links: kernel/machine/lapic.c kernel/machine/lapic_registers.c
+ *	links: kernel/machine/lapic_msr.c
  *	links: kernel/machine/lapic_ipi.c kernel/machine/lapic_timer.c
  *	links: kernel/machine/lapic_eoi.c
  *	links: kernel/vm/fields.c kernel/vm/memory.c kernel/vm/state.c

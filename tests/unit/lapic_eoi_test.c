@@ -1,7 +1,8 @@
 /*
  * The end of an interrupt, lent to the guest (KVM's PV_EOI).
  *
- *	links: kernel/machine/lapic.c kernel/machine/lapic_msr.c
+ *	links: kernel/machine/lapic.c kernel/machine/lapic_registers.c
+ *	links: kernel/machine/lapic_msr.c
  *	links: kernel/machine/lapic_ipi.c kernel/machine/lapic_timer.c
  *	links: kernel/machine/lapic_eoi.c
  *	links: kernel/vm/fields.c kernel/vm/memory.c kernel/vm/state.c

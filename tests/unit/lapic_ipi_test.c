@@ -1,7 +1,8 @@
 /*
  * The guest's local APIC: interrupts between vCPUs (SDM vol. 3A 11.6).
  *
- *	links: kernel/machine/lapic.c kernel/machine/lapic_msr.c
+ *	links: kernel/machine/lapic.c kernel/machine/lapic_registers.c
+ *	links: kernel/machine/lapic_msr.c
  *	links: kernel/machine/lapic_ipi.c kernel/machine/lapic_timer.c
  *	links: kernel/machine/lapic_eoi.c
  *	links: kernel/vm/fields.c kernel/vm/memory.c kernel/vm/state.c

@@ -20,6 +20,7 @@
  *	links: kernel/machine/load_multiboot.c kernel/machine/load_elf.c
  *	links: kernel/machine/load_linux.c kernel/machine/load_pvh.c
  *	links: kernel/machine/load_parts.c kernel/machine/lapic.c
+ *	links: kernel/machine/lapic_registers.c
  *	links: kernel/machine/lapic_msr.c kernel/machine/lapic_ipi.c
  *	links: kernel/machine/lapic_timer.c kernel/machine/lapic_eoi.c
  *	links: kernel/vm/fields.c
