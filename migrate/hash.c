@@ -58,28 +58,28 @@ u64 hash_check(u64 key, const void *data, size_t size)
 	return hash_mix(sum ^ hash_mix(sums ^ size));
 }
 
-/* The next two words, each read once, and written where they are copied. */
-static INLINE u64 lane(u64 last, u64 root, const u8 *at, u8 *to, bool copy)
+/* Two words at i, each read once, and written to `to` unless that is NULL. */
+static INLINE u64 lane(u64 last, u64 root, const u8 *at, u8 *to, unsigned i)
 {
-	u64 first = get_u64(at), second = get_u64(at + 8);
+	u64 first = get_u64(at + i), second = get_u64(at + i + 8);
 
-	if (copy) {
-		put_u64(to, first);
-		put_u64(to + 8, second);
+	if (to != NULL) {
+		put_u64(to + i, first);
+		put_u64(to + i + 8, second);
 	}
 	return fold(first ^ root, second ^ last);
 }
 
 /* Four lanes, since a multiplication takes three cycles. */
-static INLINE u32 hash(const u8 *at, u8 *to, bool copy)
+static INLINE u32 hash(const u8 *at, u8 *to)
 {
 	u64 a = 1, b = 2, c = 3, d = 4, h;
 
 	for (unsigned i = 0; i < MIG_PAGE; i += 64) {
-		a = lane(a, ROOT_2, at + i, to + i, copy);
-		b = lane(b, ROOT_3, at + i + 16, to + i + 16, copy);
-		c = lane(c, ROOT_5, at + i + 32, to + i + 32, copy);
-		d = lane(d, ROOT_7, at + i + 48, to + i + 48, copy);
+		a = lane(a, ROOT_2, at, to, i);
+		b = lane(b, ROOT_3, at, to, i + 16);
+		c = lane(c, ROOT_5, at, to, i + 32);
+		d = lane(d, ROOT_7, at, to, i + 48);
 	}
 	h = fold(a ^ ROOT_2, b ^ ROOT_3) ^ fold(c ^ ROOT_5, d ^ ROOT_7);
 	return (u32)(h >> 40);
@@ -87,12 +87,12 @@ static INLINE u32 hash(const u8 *at, u8 *to, bool copy)
 
 u32 hash_page(const void *page)
 {
-	return hash(page, NULL, false);
+	return hash(page, NULL);
 }
 
 u32 hash_copy(void *to, const void *page)
 {
-	return hash(page, to, true);
+	return hash(page, to);
 }
 
 u64 hash_sum(const u8 *table, u64 first, u64 count)

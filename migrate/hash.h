@@ -13,7 +13,7 @@
 u64 hash_check(u64 key, const void *data, size_t size);
 u32 hash_page(const void *page); /* 24 bits */
 /* Copies the page; the hash is the copy's, whoever writes to the page. */
-u32 hash_copy(void *to, const void *page);
+u32 hash_copy(void *to, const void *page) __attribute__((nonnull));
 u64 hash_mix(u64 x);
 
 /* The share of one page in the hash of all memory. */
