@@ -27,7 +27,7 @@ static void set_v_irq(struct svm_vcpu *svm, int vector)
  * to raise next. Should the processor look up for anything but an interrupt (a
  * timer with -icount, the end of an RCU period) before the guest's next exit or
  * exception, it comes a second time, and IF is not asked. From V_IRQ it comes
- * once. IF is set: an interrupt was being delivered, or is to be now. An offer
+ * once. So there only what another host's exit interrupted is pending; an offer
  * makes way for it until the next exit.
  */
 static void inject_by_v_irq(struct svm_vcpu *svm, u8 vector)
@@ -214,6 +214,11 @@ void svm_watch_iret(struct svm_vcpu *svm, bool on)
  * APIC already. (Bochs 2.7 does not deliver V_IRQ to a guest entered with IF=1
  * until that changes IF; QEMU's TCG does not load the interrupt shadow, so
  * nothing is offered in one, and we come back when it is over.)
+ *
+ * Where EVENTINJ repeats it, all of it goes to V_IRQ. There it counts as taken
+ * only when V_IRQ is clear: TCG looks at one thing at a time between pieces of
+ * code, and when that is the host's own timer, the guest goes on first; it may
+ * halt, or reach a device.
  */
 void svm_offer_interrupt(struct vcpu *vcpu, int vector)
 {
@@ -223,8 +228,8 @@ void svm_offer_interrupt(struct vcpu *vcpu, int vector)
 	if (vector >= 0 && s->shadow) {
 		svm_come_back(svm);
 		vector = -1;
-	} else if (vector >= 0 && s->pending.kind == EVENT_NONE &&
-		   (s->rflags & RFLAGS_IF)) {
+	} else if (vector >= 0 && !svm_caps.repeats &&
+		   s->pending.kind == EVENT_NONE && (s->rflags & RFLAGS_IF)) {
 		s->pending = (struct event){.kind = EVENT_INTERRUPT,
 					    .vector = vector};
 		vcpu->taken = vector;

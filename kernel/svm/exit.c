@@ -257,6 +257,7 @@ static void decode_msr(struct vcpu *vcpu, struct vm_exit *exit)
 
 static void decode_memory(struct vcpu *vcpu, struct vm_exit *exit)
 {
+	const struct vmcb *vmcb = ((struct svm_vcpu *)vcpu->hw)->vmcb;
 	u64 info = exit->info1;
 
 	exit->reason = info & NPF_RESERVED ? EXIT_MISCONFIG : EXIT_MEMORY;
@@ -266,6 +267,7 @@ static void decode_memory(struct vcpu *vcpu, struct vm_exit *exit)
 						 : MEM_READ;
 	if (info & NPF_TABLE)
 		exit->memory.access |= MEM_TABLE;
+	exit->delivery = vmcb->exit_int_info & EVENT_VALID;
 }
 
 /* --- the table */

@@ -183,7 +183,7 @@ static const char *hopeless(struct vcpu *vcpu, const struct exit_memory *m)
 		return "the guest's page tables are outside its memory";
 	if (m->access & MEM_FETCH)
 		return "code outside its memory";
-	if (vcpu->state.pending.kind != EVENT_NONE)
+	if (vcpu->exit.delivery)
 		return "an event's stack or table is outside its memory";
 	return NULL;
 }

@@ -57,6 +57,7 @@ struct vm_exit {
 	u8 ilen;	  /* 0: the hardware does not tell */
 	u64 code;	  /* the hardware's own reason and details, */
 	u64 info1, info2; /* for reports */
+	bool delivery;	  /* EXIT_MEMORY: an event's was interrupted by it */
 	union {
 		struct exit_io io;
 		struct exit_memory memory;

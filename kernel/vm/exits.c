@@ -38,6 +38,9 @@ static enum next_step handle_wrmsr(struct vcpu *vcpu, struct vm_exit *exit)
 static enum next_step handle_hlt(struct vcpu *vcpu, struct vm_exit *exit)
 {
 	vcpu_skip(vcpu, exit);
+	/* It would wake at once: for a trap, or what is to be delivered yet. */
+	if (vcpu->state.pending.kind != EVENT_NONE)
+		return NEXT_ENTER;
 	vcpu->state.activity = ACTIVITY_HALT;
 	vcpu_changed(vcpu, STATE_CORE);
 	return NEXT_LEAVE;

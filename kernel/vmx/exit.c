@@ -227,7 +227,9 @@ void vmx_decode(struct vcpu *vcpu, u32 reason)
 		exit->ilen = vmread(EXIT_LENGTH);
 	if (kind->decode)
 		kind->decode(vcpu, exit);
-	if (unlikely(kind->flags & DELIVERY))
+	if (unlikely(kind->flags & DELIVERY)) {
 		vmx_interrupted_event(vcpu,
 				      kind->flags & IRET ? exit->info1 : 0);
+		exit->delivery = vcpu->state.pending.kind != EVENT_NONE;
+	}
 }

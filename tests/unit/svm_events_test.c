@@ -115,7 +115,7 @@ static void start_pending(bool repeats)
 {
 	start(RFLAGS_IF);
 	svm_caps.repeats = repeats;
-	svm_offer_interrupt(&vcpu, VECTOR);
+	vcpu.state.pending = (struct event){EVENT_INTERRUPT, .vector = VECTOR};
 	svm_inject(&vcpu);
 }
 
@@ -147,6 +147,26 @@ TEST(pending_goes_by_v_irq_where_eventinj_repeats)
 	expect_pending(EVENT_NONE, VECTOR);
 	CHECK_EQ(vcpu.taken, -1); /* it was when it became pending */
 	CHECK(!vcpu.requests);
+}
+
+/* Else it would be lost to a guest that halts before it is delivered. */
+TEST(where_eventinj_repeats_it_is_taken_when_v_irq_is_clear)
+{
+	start(RFLAGS_IF);
+	svm_caps.repeats = true;
+	svm_offer_interrupt(&vcpu, VECTOR);
+	CHECK_EQ(vcpu.taken, -1);
+	CHECK_EQ(vcpu.state.pending.kind, EVENT_NONE);
+	CHECK(vmcb.int_ctl & V_IRQ);
+	/* The guest has gone on: to HLT, to a device's register. */
+	exited(VMEXIT_NPF, CODE + 8, false);
+	CHECK_EQ(vcpu.taken, -1);
+	CHECK_EQ(vcpu.state.pending.kind, EVENT_NONE);
+	CHECK(vcpu.requests & REQUEST_INTERRUPT);
+	svm_offer_interrupt(&vcpu, VECTOR);
+	vmcb.int_ctl &= ~V_IRQ;
+	exited(VMEXIT_CPUID, CODE + 16, false);
+	CHECK_EQ(vcpu.taken, VECTOR);
 }
 
 TEST(not_delivered_it_is_pending_again)
