@@ -1,5 +1,7 @@
 #include "tests/unit/fake_driver.h"
 
+#include "tests/unit/test.h"
+
 /* --- PCI --- */
 
 static void select_register(struct vm *vm, unsigned slot, unsigned offset)
@@ -128,6 +130,17 @@ void driver_queue(const struct driver *d, unsigned queue, unsigned size)
 void driver_ok(const struct driver *d)
 {
 	driver_write(d, C_STATUS, 1, 0x0f);
+}
+
+void driver_ready(const struct driver *d, u64 features, unsigned queues,
+		  unsigned size)
+{
+	driver_negotiate(d, features);
+	CHECK_EQ(driver_status(d), 0x0b);
+	for (unsigned i = 0; i < queues; i++)
+		driver_queue(d, i, size);
+	driver_ok(d);
+	CHECK_EQ(driver_status(d), 0x0f);
 }
 
 void driver_kick(const struct driver *d, unsigned queue)

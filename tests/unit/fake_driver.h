@@ -72,6 +72,9 @@ u8 driver_status(const struct driver *d);
 void driver_negotiate(const struct driver *d, u64 features);
 void driver_queue(const struct driver *d, unsigned queue, unsigned size);
 void driver_ok(const struct driver *d);
+/* All of it, with these features and with queues of this size. */
+void driver_ready(const struct driver *d, u64 features, unsigned queues,
+		  unsigned size);
 void driver_kick(const struct driver *d, unsigned queue);
 
 /* The ring's parts, of the size given to driver_queue(). */

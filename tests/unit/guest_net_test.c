@@ -84,11 +84,7 @@ static void start(u64 features, unsigned mtu)
 	CHECK_EQ(virtio_net_create(vm), E_OK);
 	CHECK(vm->net == port);
 	d = driver_find(vm, NET);
-	driver_negotiate(&d, features);
-	CHECK_EQ(driver_status(&d), 0x0b);
-	driver_queue(&d, 0, SIZE);
-	driver_queue(&d, 1, SIZE);
-	driver_ok(&d);
+	driver_ready(&d, features, 2, SIZE);
 	sent_count = 0;
 	full = false;
 	fake_requested = 0;

@@ -1,7 +1,7 @@
 /*
  * Virtio devices by their PCI registers: negotiation, queues, status, reset,
- * interrupts; random numbers and console; drivers that break the rules; state
- * that is saved and loaded.
+ * interrupts; random numbers; drivers that break the rules; state that is saved
+ * and loaded.
  *
  *	links: kernel/machine/pci.c kernel/machine/pci_irq.c
  *	links: kernel/machine/virtio_pci.c kernel/machine/virtio_common.c
@@ -68,12 +68,7 @@ static void put(unsigned queue, u16 at, u64 address, u32 size, u16 flags,
 
 static void ready(u64 features, unsigned queues)
 {
-	driver_negotiate(&d, features);
-	CHECK_EQ(driver_status(&d), 0x0b);
-	for (unsigned i = 0; i < queues; i++)
-		driver_queue(&d, i, SIZE);
-	driver_ok(&d);
-	CHECK_EQ(driver_status(&d), 0x0f);
+	driver_ready(&d, features, queues, SIZE);
 }
 
 /* --- negotiation and status --- */
@@ -358,114 +353,6 @@ TEST(a_broken_ring_needs_a_reset)
 	ready(ALL, 1);
 	one_request();
 	CHECK_EQ(ring_used(vm, 0, SIZE), 1);
-	finish();
-}
-
-/* --- the console --- */
-
-TEST(console_is_there_when_asked_for)
-{
-	vm = fake_vm(1, 0);
-	CHECK_EQ(pci_create(vm), E_OK);
-	CHECK_EQ(virtio_console_create(vm), E_OK);
-	CHECK_EQ(find_device(vm, CONSOLE), 0);
-	finish();
-}
-
-TEST(console_prints)
-{
-	start(CONSOLE);
-	ready(ALL, 2);
-	guest_write(&vm->memory, BUFFER, "hello, ", 7);
-	guest_write(&vm->memory, BUFFER + 0x100, "world\n", 6);
-	put(1, 0, BUFFER, 7, D_NEXT, 1);
-	put(1, 1, BUFFER + 0x100, 6, 0, 0);
-	ring_offer(vm, 1, SIZE, 0);
-	driver_kick(&d, 1);
-	CHECK_EQ(fake_console_used, 13); /* before the kick returns */
-	CHECK_MEM(fake_console_out, "hello, world\n", 13);
-	CHECK_EQ(ring_used(vm, 1, SIZE), 1);
-	CHECK_EQ(fake_requested, 0);
-	finish();
-}
-
-/* What finds no room stays the guest's, in order, until there is some. */
-TEST(console_output_waits_for_room)
-{
-	start(CONSOLE);
-	ready(ALL, 2);
-	guest_write(&vm->memory, BUFFER, "first\n", 6);
-	guest_write(&vm->memory, BUFFER + 0x100, "second\n", 7);
-	put(1, 0, BUFFER, 6, 0, 0);
-	put(1, 1, BUFFER + 0x100, 7, 0, 0);
-	ring_offer(vm, 1, SIZE, 0);
-	ring_offer(vm, 1, SIZE, 1);
-	fake_console_room = 5;
-	driver_kick(&d, 1);
-	CHECK(!pci_serve(vm)); /* nor does anybody poll for it */
-	CHECK_EQ(fake_console_used, 0);
-	CHECK_EQ(ring_used(vm, 1, SIZE), 0);
-	fake_console_room = VM_CONSOLE_SIZE / 2;
-	CHECK(!pci_serve(vm));
-	CHECK_MEM(fake_console_out, "first\nsecond\n", 13);
-	CHECK_EQ(ring_used(vm, 1, SIZE), 2);
-	put(1, 2, 0x20000, 0x8000, 0, 0); /* more than there can be */
-	ring_offer(vm, 1, SIZE, 2);
-	driver_kick(&d, 1);
-	CHECK_EQ(ring_used(vm, 1, SIZE), 3);
-	finish();
-}
-
-TEST(console_output_is_bounded)
-{
-	start(CONSOLE);
-	ready(VIRTIO_F_VERSION_1, 2);
-	for (unsigned i = 0; i < 5; i++) {
-		put(1, i, 0x20000, 0x2000, 0, 0);
-		ring_offer(vm, 1, SIZE, i);
-	}
-	driver_kick(&d, 1);
-	CHECK_EQ(ring_used(vm, 1, SIZE), 2);
-	CHECK_EQ(fake_requested, 1);
-	CHECK(pci_serve(vm));
-	CHECK(!pci_serve(vm));
-	CHECK_EQ(ring_used(vm, 1, SIZE), 5);
-	put(1, 0, 0x20000, 0x10001, 0, 0);
-	ring_offer(vm, 1, SIZE, 0);
-	driver_kick(&d, 1);
-	CHECK_EQ(driver_status(&d), 0x4f);
-	finish();
-}
-
-TEST(console_receives)
-{
-	u8 got[8];
-	u32 written;
-
-	start(CONSOLE);
-	ready(ALL, 2);
-	fake_console_in = "abcdefghij";
-	pci_serve(vm);
-	CHECK_STR(fake_console_in, "abcdefghij"); /* no buffer yet */
-	for (unsigned i = 0; i < 3; i++) {
-		put(0, i, BUFFER + 8 * i, 8, D_WRITE, 0);
-		ring_offer(vm, 0, SIZE, i);
-	}
-	driver_kick(&d, 0);
-	CHECK_EQ(fake_requested, 1);
-	pci_serve(vm);
-	CHECK_EQ(ring_used(vm, 0, SIZE), 2);
-	ring_entry(vm, 0, SIZE, 0, &written);
-	CHECK_EQ(written, 8);
-	guest_read(&vm->memory, BUFFER, got, 8);
-	CHECK_MEM(got, "abcdefgh", 8);
-	ring_entry(vm, 0, SIZE, 1, &written);
-	CHECK_EQ(written, 2);
-	fake_console_in = "k";
-	pci_serve(vm);
-	CHECK_EQ(ring_used(vm, 0, SIZE), 3); /* the third went back */
-	guest_read(&vm->memory, BUFFER + 16, got, 1);
-	CHECK_EQ(got[0], 'k');
 	finish();
 }
 
