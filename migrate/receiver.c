@@ -77,6 +77,13 @@ static void zero_pages(struct receiver *receiver,
 	receiver->applied += record->size;
 }
 
+/* The parts of a page come in order: this one is the last, or all of it. */
+static bool ends_page(const struct page_record *record)
+{
+	return record->codec != CODEC_RAW ||
+	       record->offset + record->size == (int)MIG_PAGE;
+}
+
 /* False: its data makes no sense. */
 static bool apply(struct receiver *receiver, const struct page_record *record)
 {
@@ -90,9 +97,7 @@ static bool apply(struct receiver *receiver, const struct page_record *record)
 	bits_set(receiver->stale, record->page);
 	if (!codec_decode(record, page, receiver->scratch))
 		return false;
-	/* In order, these are the page's last bytes: hash them now. */
-	if (record->codec != CODEC_RAW ||
-	    record->offset + record->size == (int)MIG_PAGE)
+	if (ends_page(record))
 		is_now(receiver, record->page, hash_page(page));
 	return true;
 }
@@ -112,7 +117,7 @@ bool receiver_apply(struct receiver *receiver, const u8 *body, size_t size)
 		}
 		if (!apply(receiver, &record))
 			return false;
-		receiver->applied++;
+		receiver->applied += ends_page(&record);
 	}
 	return true;
 }

@@ -393,6 +393,13 @@ static bool window_open(const struct sender *sender, const struct link *link,
 	       next - sender->flight[sender->flight_first].number < WINDOW_SPAN;
 }
 
+static const struct flight *newest(const struct sender *sender)
+{
+	return &sender->flight[(sender->flight_first + sender->flight_count -
+				1) %
+			       WINDOW_SPAN];
+}
+
 static bool probe_due(const struct sender *sender, const struct link *link,
 		      u64 now)
 {
@@ -400,12 +407,20 @@ static bool probe_due(const struct sender *sender, const struct link *link,
 	       now - sender->progress_at >= link_resend(link);
 }
 
+/*
+ * Its acknowledgement resolves all that is under way. The next one counts on by
+ * one: were each as far ahead, those that a slow target finds behind what it
+ * has received, and has yet to tell, would shift that out of its bitmap.
+ */
 static size_t probe(struct sender *sender, struct link *link, u64 now,
 		    u8 *frame)
 {
+	u64 ahead = newest(sender)->number + WINDOW_REORDER - 1;
+	u64 *last = &link->tx_number[WIRE_PAGES];
+
 	sender->progress_at = now;
 	sender->counts.probes++;
-	link->tx_number[WIRE_PAGES] += WINDOW_REORDER - 1;
+	*last = mig_max(*last, ahead);
 	return link_seal(link, now, WIRE_PAGES, frame, 0);
 }
 
