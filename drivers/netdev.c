@@ -8,9 +8,11 @@
 #include "mm/heap.h"
 #include "mm/pages.h"
 
-#define POLL_BUDGET   256
-#define HEAVY_FRAMES  4	    /* in HEAVY_NS */
-#define HEAVY_BYTES   16384 /* the same, of frames that are few and large */
+#define POLL_MAX      256     /* frames in one round, */
+#define POLL_FIRST    16      /* in the first one, */
+#define POLL_NS	      2000000 /* and no more than take so long */
+#define HEAVY_FRAMES  4	      /* in HEAVY_NS */
+#define HEAVY_BYTES   16384   /* the same, of frames that are few and large */
 #define HEAVY_NS      100000
 #define CLOCK_NS      1000000 /* of a device without an interrupt, when quiet */
 #define RX_MEMORY     MIB(8)  /* for one device, unless buffers are asked for */
@@ -187,7 +189,8 @@ static void start(const struct candidate *c)
 			  dev->driver, dev->where, err_text(err));
 		return;
 	}
-	dev->budget = POLL_BUDGET;
+	dev->budget = POLL_FIRST;
+	dev->budget_max = POLL_MAX;
 	netdevs[netdev_count++] = dev;
 	log_info("net: %s: %s %s, " MAC_FORMAT ", frames up to %u%s%s",
 		 dev->name, dev->driver, dev->where, MAC_WORDS(dev->mac),
@@ -374,12 +377,29 @@ void netdev_sent(struct netdev *dev, void *cookie)
 
 /* --- for users */
 
+/*
+ * A slow processor that deciphers as many frames as a fast one would be at it
+ * for half a second, in which no guest on it runs and nothing is acknowledged.
+ */
+static unsigned poll(struct netdev *dev)
+{
+	u64 start = now_ns();
+	unsigned frames = dev->ops->poll(dev, dev->budget);
+	u64 spent = now_ns() - start;
+
+	if (spent > POLL_NS)
+		dev->budget = MAX(dev->budget / 2, 1);
+	else if (frames >= dev->budget && spent < POLL_NS / 2)
+		dev->budget = MIN(dev->budget * 2, dev->budget_max);
+	return frames;
+}
+
 unsigned netdev_poll_all(void)
 {
 	unsigned frames = 0;
 
 	for (unsigned i = 0; i < netdev_count; i++)
-		frames += netdevs[i]->ops->poll(netdevs[i], netdevs[i]->budget);
+		frames += poll(netdevs[i]);
 	return frames;
 }
 

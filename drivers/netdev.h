@@ -80,7 +80,8 @@ struct netdev {
 	bool link;     /* when last looked at */
 	bool loopback; /* gets what it sends, and nothing else */
 	bool dead; /* did not come back from a reset: takes and gives nothing */
-	unsigned budget; /* frames taken in one round */
+	unsigned budget; /* frames in one round: what a moment is enough for, */
+	unsigned budget_max; /* and at most */
 	bool wakes; /* arm() leads to interrupts; else poll it by the clock */
 	const struct netdev_ops *ops;
 	/* Set by the user. The frame stays until receive() returns. */

@@ -11,7 +11,7 @@
 #define BUFFERS_MAX  256
 #define BUFFERS_MIN  8
 #define BUFFERS_SIZE MIB(4)
-#define ROUND_SIZE   KIB(512) /* of frames, taken in one round */
+#define ROUND_SIZE   KIB(512) /* of frames, taken in one round at most */
 #define SPARE	     8	      /* receive buffers that are not for page frames */
 
 static struct {
@@ -100,7 +100,8 @@ err_t channel_open(unsigned buffers, void (*take)(const void *frame, u32 size))
 		return err;
 	}
 	/* Frames may be large, and take long to decipher. */
-	dev->budget = MAX(ROUND_SIZE / channel.frame_max, 4);
+	dev->budget_max = MAX(ROUND_SIZE / channel.frame_max, 4);
+	dev->budget = MIN(dev->budget, dev->budget_max);
 	dev->sent = sent;
 	if (dev->role == NETDEV_MIGRATION)
 		dev->receive = receive;
