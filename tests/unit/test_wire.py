@@ -115,6 +115,19 @@ def test_cut_after_a_frame(wire) -> None:
     assert box.stats()["ab"]["lost"] == 2
 
 
+@pytest.mark.parametrize("way", ["ab", "ba"])
+def test_cut_of_one_way(wire, way: str) -> None:
+    box, a, b = wire
+    box.set(f"fails={way}", "after=1")
+    a.send(frame(1))
+    assert b.receive() == frame(1)
+    a.send(frame(2))
+    b.send(frame(3))
+    live, dead, what = (b, a, 2) if way == "ba" else (a, b, 3)
+    assert live.receive() == frame(what)
+    assert dead.silent()
+
+
 @pytest.mark.parametrize("word, passes", [("before", 2), ("behind", 3)])
 def test_cut_at_a_frame(wire, word: str, passes: int) -> None:
     box, a, b = wire

@@ -261,7 +261,7 @@ def test_capture_that_cannot_be_written_is_said(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("word", ["loss=2", "loss=-1", "loss=", "loss=x",
-                                  "rate=1q", "cut=maybe", "jitter_us", "=1"])
+                                  "rate=1q", "cut=maybe", "fails=0", "jitter_us", "=1"])
 def test_wrong_values(word: str) -> None:
     with Wire() as box:
         with pytest.raises(ValueError, match=f"wrong: {word}"):

@@ -24,7 +24,7 @@ from .nic import Link, Nic
 
 BOX = Path(__file__).resolve().parents[2] / "out" / "wirebox"
 WHOLE = ("rate=0", "delay_us=0", "jitter_us=0", "loss=0", "corrupt=0", "dup=0",
-         "reorder=0", "after=0", "before=", "behind=", "cut=0")
+         "reorder=0", "after=0", "before=", "behind=", "cut=0", "fails=1")
 
 
 class Wire:

@@ -1,6 +1,6 @@
 #include "wirebox.h"
 
-struct settings settings;
+struct settings settings = {.fails = {true, true}};
 
 enum purpose {
 	LOSS,

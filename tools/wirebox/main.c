@@ -22,6 +22,7 @@
  *	before=OFFSET:BYTE,...  it comes with the first frame that has all
  *	             these bytes (in hexadecimal), which is lost
  *	behind=...   that frame still passes
+ *	fails=1|ab|ba  what such a cut takes: both ways, or one of them
  *	pcap=FILE    records what leaves the box, with the time in nanoseconds;
  *	             ab:FILE and ba:FILE one way only; empty: no more
  *	stats        {"ab":{"frames":..,"bytes":..,"lost":..,...},"ba":{..}}

@@ -38,6 +38,7 @@ struct settings {
 	u64 rate, after;		    /* 0: none */
 	u64 delay, jitter;		    /* ns */
 	u64 loss, corrupt, repeat, reorder; /* of CERTAIN */
+	bool fails[2];			    /* with a cut that comes */
 };
 
 extern struct settings settings;

@@ -35,15 +35,33 @@ static bool set_seed(const char *value)
 	return true;
 }
 
+static bool which_ways(const char *text, bool of[2])
+{
+	bool both = !strcmp(text, "1");
+
+	of[0] = both || !strcmp(text, "ab");
+	of[1] = both || !strcmp(text, "ba");
+	return of[0] || of[1];
+}
+
 static bool set_cut(const char *how)
 {
-	bool both = !strcmp(how, "1"), ab = !strcmp(how, "ab"),
-	     ba = !strcmp(how, "ba");
+	bool of[2];
 
-	if (!both && !ab && !ba && strcmp(how, "0") != 0)
+	if (!which_ways(how, of) && strcmp(how, "0") != 0)
 		return false;
-	ways[0].cut = both || ab;
-	ways[1].cut = both || ba;
+	ways[0].cut = of[0];
+	ways[1].cut = of[1];
+	return true;
+}
+
+static bool set_fails(const char *how)
+{
+	bool of[2];
+
+	if (!which_ways(how, of))
+		return false;
+	memcpy(settings.fails, of, sizeof(of));
 	return true;
 }
 
@@ -73,6 +91,7 @@ static const struct word {
 	{"after", &settings.after, 1, NULL},
 	{"seed", NULL, 0, set_seed},
 	{"cut", NULL, 0, set_cut},
+	{"fails", NULL, 0, set_fails},
 	{"before", NULL, 0, set_before},
 	{"behind", NULL, 0, set_behind},
 	{"pcap", NULL, 0, pcap_open},
