@@ -12,7 +12,7 @@ import pytest
 from rig.hosts import End, Hosts
 from rig.machine import ROOT
 from rig.traffic import Echoes, Flow
-from moves import PAIRS, running
+from moves import PAIRS, PLAIN, running
 
 GUEST = "10.0.0.2"
 
@@ -114,7 +114,7 @@ def test_linux_hops_a_hundred_times(request) -> None:
 def test_linux_crosses_between_vendors(request, platforms: tuple) -> None:
     """Bochs's card passes only frames for its own address: no client."""
     config = linux(keys="cpu-model = baseline\n")
-    ends = tuple(End(platform, config=config, frame_max=1514)
+    ends = tuple(End(platform, config=config, migrate=PLAIN, frame_max=1514)
                  for platform in platforms)
     with with_linux(request, "linux-" + "-to-".join(platforms), ends) as both:
         both.move("linux", both.a, both.b, timeout=900)

@@ -3,13 +3,11 @@
 import pytest
 
 from rig.hosts import End
-from moves import (CLOSE, PAIRS, WALKERS, begin, ends_well, moved, not_moved,
-                   running, walker)
+from moves import (CLOSE, PAIRS, PLAIN, WALKERS, begin, ends_well, moved,
+                   not_moved, running, walker)
 
 
-# Bochs runs some twenty million instructions a second: what it has to cipher, and
-# what the guest writes meanwhile, is kept small.
-PLAIN = "security = none\ndowntime = 2000\n"
+# What the guest writes meanwhile is kept small, too.
 SLOWLY = CLOSE + " rate=50"
 
 
