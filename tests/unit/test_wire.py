@@ -288,6 +288,22 @@ def test_flow_looks_at_every_byte(guests: Guests) -> None:
     assert "wrong bytes" in flow.wrong
 
 
+def test_flow_is_slowed_down(guests: Guests) -> None:
+    def accept(connection) -> None:
+        connection.on_event = lambda c: c.write(bytes(c.read()))
+
+    guests.ends[0].listen(5, accept)
+    outside = guests.switch.outside
+    flow = Flow(outside, IPS[0])
+    flow.begin()
+    assert until(outside, lambda: flow.received > 200000, 20)
+    start, sent, pace = time.monotonic(), flow.sent, 50000
+    flow.slow_to(pace)
+    assert until(outside, lambda: flow.sent > sent + pace // 2, 20)
+    assert flow.sent - sent <= (time.monotonic() - start) * pace
+    assert not flow.wrong
+
+
 def test_stream_is_what_the_guest_expects() -> None:
     source = (ROOT / "tests/linux/programs/tcpcount.c").read_text()
     assert "(uint32_t)n * 0x9e3779b1u >> 24" in source

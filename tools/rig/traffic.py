@@ -151,7 +151,7 @@ class Flow:
                  window: int = PIECE, pace: Optional[float] = None):
         self.outside = outside
         self.window, self.pace = window, pace
-        self.begun = 0.0
+        self.begun, self.begun_at = 0.0, 0  # when, and at which byte
         self.sent = self.received = 0
         self.wrong: Optional[str] = None
         self.last = 0.0
@@ -166,6 +166,11 @@ class Flow:
         self.running = True
         self.begun = self.last = time.monotonic()
         self.outside.pumps.append(self._pump)
+
+    def slow_to(self, pace: float) -> None:
+        """From now on."""
+        self.begun, self.begun_at = time.monotonic(), self.sent
+        self.pace = pace
 
     def end(self) -> None:
         """No more is written; what is under way comes back yet."""
@@ -184,8 +189,8 @@ class Flow:
             self.wrong = self.wrong or connection.error or "closed"
         room = self.window - len(self.due)
         if self.pace:
-            due = (time.monotonic() - self.begun) * self.pace - self.sent
-            room = min(room, int(due))
+            due = (time.monotonic() - self.begun) * self.pace + self.begun_at
+            room = min(room, int(due) - self.sent)
         if self.running and connection.open and room >= 4096:
             piece = self.ahead[:room]
             connection.write(piece)
