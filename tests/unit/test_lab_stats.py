@@ -148,6 +148,21 @@ def test_a_silence_ends_with_an_answer(monkeypatch) -> None:
         looker.begin()
 
 
+class LinuxPoint(dict):
+    bochs = False
+
+
+@pytest.mark.parametrize("most, pace", [(5000, 1000), (1999, 500), (450, 200),
+                                        (5, 0)])
+def test_a_guest_is_asked_half_of_what_it_bears(monkeypatch, most: int,
+                                                pace: int) -> None:
+    monkeypatch.setattr(client, "bears", lambda hosts, hz: hz <= most)
+    point = LinuxPoint(echo="auto", guest="linux")
+    assert client.bearable(None, point) == pace
+    point["echo"] = 123
+    assert client.bearable(None, point) == 123
+
+
 def test_rates_count_only_rounds_with_a_running_guest() -> None:
     rounds = [
         {"duration": 1000, "dirty_rate": 100, "throttle": 100, "pages": 10,

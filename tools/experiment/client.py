@@ -80,14 +80,14 @@ class Client:
 
 
 def bearable(hosts: Hosts, point: Point) -> int:
-    """The pace that the file wants; auto: the quickest one of which the guest
-    answers nearly all. What it cannot answer would only queue up, and the queue
-    would be measured."""
+    """The pace that the file wants; auto: the quickest one that the guest could
+    bear twice. What it cannot answer would only queue up, and the queue would be
+    measured; nor would what came while it stood ever be caught up with."""
     if point["echo"] != "auto":
         return point["echo"]
     if point["guest"] != "linux" or point.bochs:
         return 0
-    return next((hz for hz in PACES if bears(hosts, hz)), 0)
+    return next((hz for hz in PACES if bears(hosts, 2 * hz)), 0)
 
 
 def bears(hosts: Hosts, hz: int) -> bool:
