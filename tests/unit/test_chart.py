@@ -132,6 +132,21 @@ def test_bars_are_as_high_as_their_values() -> None:
         assert (top.get("x") == low.get("x")) == stacked
 
 
+def test_a_bar_s_range_reaches_from_its_least_to_its_greatest() -> None:
+    chart = Chart("t")
+    chart.bars("there", [("a", 4, 2, 8), ("b", 4)])
+    bar = next(rect for rect in drawn(chart, "rect")
+               if rect.find(SVG + "title") is not None)
+    foot = float(bar.get("y", 0)) + float(bar.get("height", 0))
+    half = float(bar.get("height", 0)) / 2
+    path, = (path.get("d") for path in drawn(chart, "path")
+             if "M" in path.get("d", "")[1:])
+    low, high = map(float, re.match(r"M[\d.]+,([\d.]+)V([\d.]+)M",
+                                    path).groups())
+    assert foot - low == pytest.approx(half, abs=0.2)
+    assert foot - high == pytest.approx(4 * half, abs=0.2)
+
+
 def test_spans_have_rows_and_lengths() -> None:
     chart = Chart("t")
     chart.spans("there", [(0, 2, "stop"), (2, 8, "pages")])

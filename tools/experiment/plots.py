@@ -132,10 +132,11 @@ def draw_bars(plot: Plot, measure, series: dict) -> Chart:
                                   if plot.against else ""),
                   Axis(plot.against or ""), axis(measure))
     for name, rows in series.items():
-        heights = {shown(point[plot.against]) if plot.against
-                   else measure.name: statistics.median(found)
-                   for point, found in rows}
-        chart.bars(name, [(place, heights.get(place, 0)) for place in places])
+        bars = {shown(point[plot.against]) if plot.against
+                else measure.name: (statistics.median(found), min(found),
+                                    max(found))
+                for point, found in rows}
+        chart.bars(name, [(place, *bars.get(place, (0,))) for place in places])
     return chart
 
 

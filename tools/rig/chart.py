@@ -75,7 +75,8 @@ class Chart:
         self.series.append(Series("spread", name, list(points)))
 
     def bars(self, name: str, values: Sequence) -> None:
-        """Pairs (category, value)."""
+        """(category, value), or with its range (category, value, least,
+        greatest)."""
         self.series.append(Series("bars", name, list(values)))
 
     def spans(self, row: str, spans: Sequence) -> None:

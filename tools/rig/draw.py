@@ -1,7 +1,7 @@
 """Draws a chart (chart.py): lays out the paper, then the axes, then what it holds."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Optional
+from typing import TYPE_CHECKING, Optional, Sequence
 
 from .axis import Axis, Scale, labels, number
 from .heat import data_uri, part_of, png, shade
@@ -56,7 +56,7 @@ class Drawing:
         self.chart = chart
         self.categories = list(dict.fromkeys(
             name for series in chart.series if series.kind == "bars"
-            for name, _ in series.points))
+            for name, *_ in series.points))
         self.colour = {series.name: n for n, series in enumerate(chart.series)}
         self.legend = self._legend_rows()
         self.frame = self._frame()
@@ -81,7 +81,8 @@ class Drawing:
         xs, ys = [], []
         for series in chart.series:
             if series.kind == "bars":
-                ys += [0.0] + [v for _, v in series.points if v is not None]
+                ys += [0.0, *(v for _, *values in series.points
+                              for v in values)]
                 continue
             for point in series.points:
                 xs.append(point[0])
@@ -99,7 +100,7 @@ class Drawing:
 
     def _stack(self, category: str) -> float:
         return sum(value or 0 for series in self.chart.series
-                   if series.kind == "bars" for name, value in series.points
+                   if series.kind == "bars" for name, value, *_ in series.points
                    if name == category)
 
     def _axis_pair(self) -> tuple:
@@ -308,8 +309,8 @@ class Drawing:
             parts.append(self._path(series, places))
         for point, (x, y) in zip(points, places):
             if series.kind == "spread" and frame.holds(*point[2:4]):
-                parts.append(self._range(series.name, x, *map(frame.up,
-                                                              point[2:4])))
+                parts.append(self._range(x, point[2:4],
+                                         stroke=self._colour(series.name)))
             if not series.step and (series.kind != "line" or len(points) < 60):
                 tip = f"{series.name}: {point[0]:g}, {point[1]:g}" \
                     if len(points) < TIPPED else ""
@@ -324,11 +325,11 @@ class Drawing:
                    stroke=self._colour(series.name), stroke_linejoin="round",
                    stroke_dasharray=self._dash(series.name) or "none")
 
-    def _range(self, name: str, x: float, low: float, high: float) -> str:
+    def _range(self, x: float, ends: Sequence, **style) -> str:
+        low, high = map(self.frame.up, ends)
         path = f"M{x:.1f},{low:.1f}V{high:.1f}" + "".join(
             f"M{x - 4:.1f},{y:.1f}H{x + 4:.1f}" for y in (low, high))
-        return tag("path", d=path, stroke=self._colour(name), stroke_width=1.5,
-                   opacity=0.75)
+        return tag("path", d=path, stroke_width=1.5, opacity=0.75, **style)
 
     def _bars(self) -> str:
         groups = [s for s in self.chart.series if s.kind == "bars"]
@@ -340,7 +341,7 @@ class Drawing:
         width = room if self.chart.stacked else room / len(groups)
         floor = frame.y.low if frame.y.log else 0.0
         for n, series in enumerate(groups):
-            for name, value in series.points:
+            for name, value, *spread in series.points:
                 if not frame.y.holds(value):
                     continue
                 low = base[name] if self.chart.stacked else floor
@@ -352,6 +353,9 @@ class Drawing:
                     height=max(ends[1] - ends[0], 0.5),
                     fill=self._colour(series.name), inside=tag(
                         "title", f"{series.name}, {name}: {value:g}")))
+                if spread and all(map(frame.y.holds, spread)):
+                    parts.append(self._range(x + width / 2, spread,
+                                             class_="gw-line"))
                 base[name] += value
         return "".join(parts)
 
