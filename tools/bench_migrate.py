@@ -1,9 +1,10 @@
 """Measures migrations between two emulated hosts and prints figures.
 
-One pair of hosts serves many runs: the guest goes there and back. Each case runs
-at least five times, and the medians count; a guest's first way there and back,
-whose code the emulator has yet to translate, is told by itself. Every run's whole
-report is kept as a line of out/bench/migrate/CASE.jsonl. docs/figures.md says what each name means.
+One pair of hosts serves many runs: the guest goes there and back, a second apart, in
+which the host it left clears that memory. Each case runs at least five times, and
+the medians count; a guest's first way there and back, whose code the emulator has yet
+to translate, is told by itself. Every run's whole report is kept as a line of
+out/bench/migrate/CASE.jsonl. docs/figures.md says what each name means.
 
     bench_migrate.py [--runs N] [CASE...]    those whose name begins with a CASE
 """
@@ -29,6 +30,7 @@ GUEST = "10.0.0.2"
 PAGE = 4096
 MEGABIT_200 = "rate=25M"
 BLASTS = 5
+REST = 1  # seconds between two runs
 ECHO_HZ = 200  # what a guest on one emulated CPU answers while it is moved
 BLAST = re.compile(r"the sink got \d+ frames, (\d+) bytes in (\d+) us")
 
@@ -240,6 +242,7 @@ def run_case(hosts: Hosts, case: Case, runs: int) -> list:
     records = []
     (RAW / f"{case.name}.jsonl").unlink(missing_ok=True)
     for number in range(runs + runs % 2):
+        time.sleep(REST)
         try:
             records.append(one_run(hosts, case, number))
         except (NotMoved, Refused) as error:
