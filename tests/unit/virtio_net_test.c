@@ -230,6 +230,55 @@ TEST(budget_is_kept)
 	CHECK_EQ(net->stats.rx_dropped, 1);
 }
 
+static u64 frame_takes; /* ns */
+
+static void receive_slowly(void *context, const void *at, u32 size)
+{
+	fake_ns += frame_takes;
+}
+
+/* How many of a hundred frames that wait one round takes. */
+static unsigned round_of(u64 ns)
+{
+	static const u8 frame[60];
+	unsigned taken;
+
+	frame_takes = ns;
+	for (unsigned i = 0; i < 100; i++)
+		nic_deliver(frame, sizeof(frame));
+	taken = netdev_poll_all();
+	while (nic_waiting(RX) != 256)
+		netdevs[0]->ops->poll(netdevs[0], 256);
+	return taken;
+}
+
+TEST(a_round_takes_a_moment)
+{
+	nic_start(NULL)->receive = receive_slowly;
+	CHECK_EQ(round_of(1000), 16);
+	CHECK_EQ(round_of(1000), 32);
+	CHECK_EQ(round_of(1000), 64);
+	CHECK_EQ(round_of(1000), 100);
+	/* 3 ms for each: down to one, and no further. */
+	for (unsigned i = 0; i < 10; i++)
+		round_of(3000000);
+	CHECK_EQ(round_of(3000000), 1);
+	/* 400 us for each: one and two take less than half of 2 ms. */
+	round_of(400000);
+	CHECK_EQ(round_of(400000), 2);
+	CHECK_EQ(round_of(400000), 4);
+	CHECK_EQ(round_of(400000), 4);
+}
+
+TEST(a_round_is_no_larger_than_wanted)
+{
+	nic_start(NULL)->receive = receive_slowly;
+	netdevs[0]->budget_max = 24;
+	round_of(1000);
+	CHECK_EQ(round_of(1000), 24);
+	CHECK_EQ(round_of(1000), 24);
+}
+
 /* Where the device would interrupt: 2.7.10. */
 static u16 used_event(unsigned q)
 {
