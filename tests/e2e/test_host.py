@@ -41,10 +41,11 @@ def test_dirty_tracking_features(run) -> None:
 
 @on(MATRIX)
 def test_up_soon(run) -> None:
-    """From the jump to the shell, in the machine's own time."""
+    """From the jump to the shell, in the machine's own time: 20 to 50 ms, and
+    ten times that on a busy one. What waits in vain for a device takes more."""
     text = "\n".join(run.host)
     up = re.search(r"godwit: up in (\d+) us", text)
-    assert up and int(up.group(1)) < 200_000, up and up.group(0)
+    assert up and int(up.group(1)) < 1_000_000, up and up.group(0)
 
 
 @on(MATRIX)

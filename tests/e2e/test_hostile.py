@@ -19,7 +19,7 @@ NEIGHBOURS = [pytest.param(boot, check, id=f"{boot}:{check}")
 
 def until(shell, name: str, ends: str) -> dict:
     """Waits for the attack's end, or for long enough where it has none."""
-    deadline = time.monotonic() + (2 if "running" in ends else 60)
+    deadline = time.monotonic() + (2 if "running" in ends else 200)
     while True:
         state = shell.row(name)
         if state["state"] != "running" or time.monotonic() > deadline:

@@ -34,7 +34,7 @@ def with_linux(request, name: str, ends: tuple, **more) -> Iterator[Hosts]:
         yield both
 
 
-def hop_with_client(both: Hosts, hops: int, hz: int = 200) -> None:
+def hop_with_client(both: Hosts, hops: int, hz: int = 100) -> None:
     """
     Not a byte of the connection and not a datagram is lost. What the guest had
     no time for while it moved it has caught up with before it moves again.

@@ -140,11 +140,12 @@ def test_walker_ends(hosts: Hosts, name: str, keys: str, status) -> None:
 def stale_page(hosts: Hosts, name: str, found: int, expected: int) -> int:
     """Which page a walker has found, with which generations."""
     assert end_of(hosts, name)["status"] == 1
-    line = next(line for line in hosts.a.text.splitlines()
-                if line.startswith(f"{name}| FAIL"))
-    page = int(line.split("page ")[1].split()[0])
+    line = re.compile(rf"^{name}\| FAIL.*?(page (\d+) .*)\r?\n", re.MULTILINE)
+    said = hosts.a.console.wait_for(  # its console may come behind the event
+        lambda: line.search(hosts.a.text), "what it found", 60)
+    page = int(said.group(2))
     assert f"it says page {page} generation {found}, expected generation " \
-        f"{expected}" in line
+        f"{expected}" in said.group(1)
     return page
 
 
