@@ -52,10 +52,26 @@ static void run_cipher(const struct crypto_key *key, u8 security, u8 *frame,
 		stream(key, nonce, frame + WIRE_BODY, hidden);
 }
 
-static u64 frame_check(u64 key, const u8 *frame)
+/* A page's own hash is wanted all the same: nobody reads its bytes twice. */
+static u64 frame_check(u64 key, const u8 *frame, struct page_hashes *hashes)
 {
-	return hash_check(key, frame + WIRE_ETHERNET,
-			  WIRE_HEADER + body_size(frame));
+	const u8 *from = frame + WIRE_ETHERNET, *body = frame + WIRE_BODY;
+	size_t size = body_size(frame), used = 0;
+	bool pages = (frame[WIRE_ETHERNET] & 15) == WIRE_PAGES;
+	struct page_record record;
+	unsigned n = 0;
+
+	while (pages && used < size &&
+	       page_record_parse(body, size, &used, UINT64_MAX, &record)) {
+		if (!page_record_whole(&record))
+			continue;
+		if (n == hashes->count)
+			hashes->of[hashes->count++] = hash_page(record.data);
+		key = hash_check(key, from, (size_t)(record.data - from));
+		key = hash_mix(key ^ hashes->of[n++]);
+		from = record.data + MIG_PAGE;
+	}
+	return hash_check(key, from, (size_t)(body + size - from));
 }
 
 /* In a time that does not depend on where they differ. */
@@ -69,24 +85,24 @@ static bool same(const u8 *a, const u8 *b, size_t size)
 }
 
 void crypto_seal(const struct crypto_key *key, u8 security, u8 *frame,
-		 u64 number)
+		 u64 number, struct page_hashes *hashes)
 {
 	u8 *tag = frame + WIRE_BODY + body_size(frame);
 
 	if (security == WIRE_CLEAR)
-		put_u64(tag, frame_check(key->check, frame));
+		put_u64(tag, frame_check(key->check, frame, hashes));
 	else
 		run_cipher(key, security, frame, number, tag, true);
 }
 
 bool crypto_open(const struct crypto_key *key, u8 security, u8 *frame,
-		 u64 number)
+		 u64 number, struct page_hashes *hashes)
 {
 	const u8 *tag = frame + WIRE_BODY + body_size(frame);
 	u8 wanted[WIRE_TAG_MAX];
 
 	if (security == WIRE_CLEAR)
-		return get_u64(tag) == frame_check(key->check, frame);
+		return get_u64(tag) == frame_check(key->check, frame, hashes);
 	run_cipher(key, security, frame, number, wanted, false);
 	return same(tag, wanted, sizeof(wanted));
 }
@@ -99,7 +115,8 @@ static void hello_tag(const u8 *psk, u8 security, const u8 *frame,
 	u8 full[CRYPTO_HASH];
 
 	if (security == WIRE_CLEAR) {
-		put_u64(tag, frame_check(0, frame));
+		put_u64(tag, hash_check(0, frame + WIRE_ETHERNET,
+					WIRE_HEADER + HELLO_SIZE));
 		put_u64(tag + 8, 0);
 		return;
 	}

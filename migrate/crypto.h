@@ -24,11 +24,15 @@ struct crypto_key {
 
 unsigned crypto_tag_size(u8 security);
 
-/* Both work on a whole frame whose header is complete; the body in place. */
+/*
+ * Both work on a whole frame whose header is complete; the body in place. With
+ * security none the hash of a whole page stands for its bytes: those that are
+ * not in `hashes` yet are when it returns.
+ */
 void crypto_seal(const struct crypto_key *key, u8 security, u8 *frame,
-		 u64 number);
+		 u64 number, struct page_hashes *hashes);
 bool crypto_open(const struct crypto_key *key, u8 security, u8 *frame,
-		 u64 number);
+		 u64 number, struct page_hashes *hashes);
 
 /* The tag of a HELLO, behind its body. */
 void crypto_hello_seal(const u8 *psk, u8 security, u8 *frame);

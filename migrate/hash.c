@@ -71,9 +71,9 @@ static INLINE u64 lane(u64 last, u64 root, const u8 *at, u8 *to, unsigned i)
 }
 
 /* Four lanes, since a multiplication takes three cycles. */
-static INLINE u32 hash(const u8 *at, u8 *to)
+static INLINE u64 hash(const u8 *at, u8 *to)
 {
-	u64 a = 1, b = 2, c = 3, d = 4, h;
+	u64 a = 1, b = 2, c = 3, d = 4;
 
 	for (unsigned i = 0; i < MIG_PAGE; i += 64) {
 		a = lane(a, ROOT_2, at, to, i);
@@ -81,16 +81,15 @@ static INLINE u32 hash(const u8 *at, u8 *to)
 		c = lane(c, ROOT_5, at, to, i + 32);
 		d = lane(d, ROOT_7, at, to, i + 48);
 	}
-	h = fold(a ^ ROOT_2, b ^ ROOT_3) ^ fold(c ^ ROOT_5, d ^ ROOT_7);
-	return (u32)(h >> 40);
+	return fold(a ^ ROOT_2, b ^ ROOT_3) ^ fold(c ^ ROOT_5, d ^ ROOT_7);
 }
 
-u32 hash_page(const void *page)
+u64 hash_page(const void *page)
 {
 	return hash(page, NULL);
 }
 
-u32 hash_copy(void *to, const void *page)
+u64 hash_copy(void *to, const void *page)
 {
 	return hash(page, to);
 }
@@ -104,10 +103,10 @@ u64 hash_sum(const u8 *table, u64 first, u64 count)
 	return sum;
 }
 
-u64 hash_fill(u8 *table, u64 pages, u32 hash)
+u64 hash_fill(u8 *table, u64 pages, u64 hash)
 {
 	for (u64 i = 0; i < pages; i++)
-		hash_set(table, i, hash);
+		hash_set(table, i, (u32)(hash >> HASH_DROPPED));
 	return hash_sum(table, 0, pages);
 }
 

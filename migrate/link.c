@@ -75,7 +75,8 @@ bool link_dead(const struct link *link, u64 now)
 	return link->up && now - link->heard >= link->config->timers.dead;
 }
 
-size_t link_seal(struct link *link, u64 now, u8 kind, u8 *frame, u16 length)
+static size_t seal(struct link *link, u64 now, u8 kind, u8 *frame, u16 length,
+		   struct page_hashes *hashes)
 {
 	struct wire_header header = {
 		.kind = kind, .session = link->session, .length = length};
@@ -84,7 +85,7 @@ size_t link_seal(struct link *link, u64 now, u8 kind, u8 *frame, u16 length)
 
 	header.number = (u32)number;
 	wire_header_put(frame, link->peer, link->config->mac, &header);
-	crypto_seal(&link->tx, link->config->security, frame, number);
+	crypto_seal(&link->tx, link->config->security, frame, number, hashes);
 	if (size < WIRE_FRAME_SHORT) {
 		memset(frame + size, 0, WIRE_FRAME_SHORT - size);
 		size = WIRE_FRAME_SHORT;
@@ -93,6 +94,20 @@ size_t link_seal(struct link *link, u64 now, u8 kind, u8 *frame, u16 length)
 	link->counts.tx_bytes += size;
 	link->said = now;
 	return size;
+}
+
+size_t link_seal(struct link *link, u64 now, u8 kind, u8 *frame, u16 length)
+{
+	struct page_hashes none;
+
+	none.count = 0;
+	return seal(link, now, kind, frame, length, &none);
+}
+
+size_t link_seal_pages(struct link *link, u64 now, u8 *frame, u16 length,
+		       struct page_hashes *hashes)
+{
+	return seal(link, now, WIRE_PAGES, frame, length, hashes);
 }
 
 /* Unacknowledged for too long: all are sent again, oldest first. */
@@ -262,8 +277,9 @@ static bool open_frame(struct link *link, u64 now, u8 *frame, size_t size,
 		wire_number(link->rx_number[header.kind], header.number);
 	if (input->number == 0 || is_replay(link, header.kind, input->number))
 		return false;
+	input->hashes.count = 0;
 	if (!crypto_open(&link->rx, link->config->security, frame,
-			 input->number))
+			 input->number, &input->hashes))
 		return false;
 	input->newest = input->number > link->rx_number[header.kind];
 	note_number(link, header.kind, input->number);

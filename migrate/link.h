@@ -84,14 +84,18 @@ u64 link_wake(const struct link *link);
 
 /* Completes a frame whose body of `length` bytes is in place. */
 size_t link_seal(struct link *link, u64 now, u8 kind, u8 *frame, u16 length);
+/* The same for one of pages some of whose hashes are known. */
+size_t link_seal_pages(struct link *link, u64 now, u8 *frame, u16 length,
+		       struct page_hashes *hashes);
 
 struct link_input {
 	u8 kind;
 	const u8 *body; /* in the frame, deciphered */
 	u16 length;
-	u64 number;		/* PAGES: the caller's window decides */
-	struct control control; /* CONTROL */
-	bool newest;		/* none with a higher number came before */
+	u64 number;		   /* PAGES: the caller's window decides */
+	struct page_hashes hashes; /* of those that opening it needed */
+	struct control control;	   /* CONTROL */
+	bool newest;		   /* none with a higher number came before */
 };
 
 /*

@@ -58,7 +58,7 @@ bool receiver_accept(struct receiver *receiver, u64 number)
 	return true;
 }
 
-static void is_now(struct receiver *receiver, u64 page, u32 hash)
+static void is_now(struct receiver *receiver, u64 page, u64 hash)
 {
 	hash_replace(receiver->hashes, &receiver->sum, page, hash);
 	bits_clear(receiver->stale, page);
@@ -84,13 +84,20 @@ static bool ends_page(const struct page_record *record)
 	       record->offset + record->size == (int)MIG_PAGE;
 }
 
-/* False: its data makes no sense. */
-static bool apply(struct receiver *receiver, const struct page_record *record)
+/* `known`: the hash of a whole page, or NULL. False: its data makes no sense.
+ */
+static bool apply(struct receiver *receiver, const struct page_record *record,
+		  const u64 *known)
 {
 	u8 *page = receiver->page(receiver->context, record->page);
 
 	bits_set(receiver->touched, record->page);
-	if (record->codec == CODEC_RAW && record->size == MIG_PAGE) {
+	if (page_record_whole(record) && known != NULL) {
+		memcpy(page, record->data, MIG_PAGE);
+		is_now(receiver, record->page, *known);
+		return true;
+	}
+	if (page_record_whole(record)) {
 		is_now(receiver, record->page, hash_copy(page, record->data));
 		return true;
 	}
@@ -102,9 +109,12 @@ static bool apply(struct receiver *receiver, const struct page_record *record)
 	return true;
 }
 
-bool receiver_apply(struct receiver *receiver, const u8 *body, size_t size)
+bool receiver_apply(struct receiver *receiver, const u8 *body, size_t size,
+		    const struct page_hashes *hashes)
 {
 	struct page_record record;
+	const u64 *known;
+	unsigned whole = 0;
 	size_t used = 0;
 
 	while (used < size) {
@@ -115,7 +125,9 @@ bool receiver_apply(struct receiver *receiver, const u8 *body, size_t size)
 			zero_pages(receiver, &record);
 			continue;
 		}
-		if (!apply(receiver, &record))
+		known = whole < hashes->count ? &hashes->of[whole] : NULL;
+		whole += page_record_whole(&record);
+		if (!apply(receiver, &record, known))
 			return false;
 		receiver->applied += ends_page(&record);
 	}

@@ -29,8 +29,12 @@ void receiver_session(struct receiver *receiver);
 
 /* May frame `number` still change anything? Then it is taken as received. */
 bool receiver_accept(struct receiver *receiver, u64 number);
-/* False: a record is malformed. */
-bool receiver_apply(struct receiver *receiver, const u8 *body, size_t size);
+/*
+ * False: a record is malformed. Whole pages of which no hash is known get one
+ * on their way.
+ */
+bool receiver_apply(struct receiver *receiver, const u8 *body, size_t size,
+		    const struct page_hashes *hashes);
 
 /* Brings the hashes of a range up to date and sums them. */
 u64 receiver_hash(struct receiver *receiver, u64 first, u64 count);

@@ -154,6 +154,7 @@ struct filling {
 	u8 *body;
 	size_t room, used;
 	struct flight *flight;
+	struct page_hashes hashes;
 };
 
 static bool has_room(const struct filling *filling, size_t data)
@@ -181,6 +182,13 @@ static inline u8 *add(struct sender *sender, struct filling *filling,
 	return at + PAGE_HEAD;
 }
 
+static u64 copy_whole(struct filling *filling, u8 *at, const u8 *content)
+{
+	struct page_hashes *hashes = &filling->hashes;
+
+	return hashes->of[hashes->count++] = hash_copy(at, content);
+}
+
 /* As much of `size` raw bytes as fits; returns how much that was. */
 static unsigned add_raw(struct sender *sender, struct filling *filling,
 			u32 page, const u8 *content, unsigned offset,
@@ -188,13 +196,18 @@ static unsigned add_raw(struct sender *sender, struct filling *filling,
 {
 	struct page_record record = {
 		.page = page, .codec = CODEC_RAW, .offset = (u16)offset};
+	u8 *at;
 
 	if (!has_room(filling, 1))
 		return 0;
 	size = (unsigned)mig_min(size,
 				 filling->room - filling->used - PAGE_HEAD);
 	record.size = (u16)size;
-	memcpy(add(sender, filling, &record), content + offset, size);
+	at = add(sender, filling, &record);
+	if (page_record_whole(&record))
+		copy_whole(filling, at, content);
+	else
+		memcpy(at, content + offset, size);
 	return size;
 }
 
@@ -271,7 +284,7 @@ static bool extend_run(struct filling *filling, u32 page)
 	return true;
 }
 
-static void take(struct sender *sender, u32 page, u32 hash)
+static void take(struct sender *sender, u32 page, u64 hash)
 {
 	bits_clear(sender->todo, page);
 	sender->todo_left--;
@@ -288,7 +301,8 @@ static bool fill_raw(struct sender *sender, struct filling *filling,
 
 	if (has_room(filling, MIG_PAGE)) {
 		at = add(sender, filling, record);
-		take(sender, record->page, hash_copy(at, sender->open));
+		take(sender, record->page,
+		     copy_whole(filling, at, sender->open));
 		codec_sent(&sender->codec, record->page, 0, at, MIG_PAGE);
 		return true;
 	}
@@ -466,7 +480,7 @@ static size_t ask_ack(struct sender *sender, struct link *link, u64 now,
 size_t sender_output(struct sender *sender, struct link *link, u64 now,
 		     unsigned credit, u8 *frame)
 {
-	struct filling filling = {.body = frame + WIRE_BODY};
+	struct filling filling;
 	struct flight *flight;
 	size_t size;
 
@@ -481,12 +495,16 @@ size_t sender_output(struct sender *sender, struct link *link, u64 now,
 		return 0;
 	}
 	flight = next_flight(sender);
-	filling.flight = flight;
+	filling.body = frame + WIRE_BODY;
 	filling.room = link->frame_size - WIRE_BODY - link->tag_size;
+	filling.used = 0;
+	filling.flight = flight;
+	filling.hashes.count = 0;
 	fill(sender, &filling);
 	if (flight->count == 0)
 		return 0;
-	size = link_seal(link, now, WIRE_PAGES, frame, (u16)filling.used);
+	size = link_seal_pages(link, now, frame, (u16)filling.used,
+			       &filling.hashes);
 	fly(sender, flight, link, now);
 	codec_goes_on(&sender->codec);
 	sender->asked = false;

@@ -38,7 +38,7 @@ struct sender {
 	const u8 *(*page)(void *context, u64 page);
 	void *context;
 	const u8 *zero_page; /* what page() may return for one that is zero */
-	u32 zero_hash;
+	u64 zero_hash;
 
 	u64 *todo;
 	u64 todo_left, cursor;

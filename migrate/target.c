@@ -297,7 +297,8 @@ static void target_pages(struct target *target, u64 now,
 		target->unsaid_at = now;
 	if (target->unsaid >= ACK_FRAMES || input->length == 0)
 		target->link.owes = true;
-	if (!receiver_apply(&target->receiver, input->body, input->length))
+	if (!receiver_apply(&target->receiver, input->body, input->length,
+			    &input->hashes))
 		broken(target, MIG_MALFORMED);
 }
 

@@ -167,7 +167,8 @@ void requirement_text(char *text, size_t size,
 
 #define PAGE_HEAD      8
 #define ZERO_RUN_MAX   4096
-#define FLIGHT_RECORDS 32 /* in a frame */
+#define FLIGHT_RECORDS 32				     /* in a frame */
+#define WHOLE_PAGES    (UINT16_MAX / (PAGE_HEAD + MIG_PAGE)) /* likewise */
 
 enum page_codec { CODEC_ZERO, CODEC_WORD, CODEC_RAW, CODEC_DELTA, CODEC_LZ4 };
 #define CODECS 5
@@ -179,12 +180,25 @@ struct page_record {
 	const u8 *data;
 };
 
+/* A page as it is, in one piece. */
+static inline bool page_record_whole(const struct page_record *record)
+{
+	return record->codec == CODEC_RAW && record->size == MIG_PAGE;
+}
+
 static inline void page_record_put(u8 *at, const struct page_record *record)
 {
 	put_u32(at, record->page);
 	put_u16(at + 4, (u16)(record->codec << 12 | record->offset));
 	put_u16(at + 6, record->size);
 }
+
+/* Of the whole pages of a frame, in their order: the first `count` are known.
+ */
+struct page_hashes {
+	unsigned count;
+	u64 of[WHOLE_PAGES];
+};
 
 /*
  * The record at *used of a body; moves *used behind it. False: it breaks a

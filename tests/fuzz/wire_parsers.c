@@ -24,6 +24,7 @@ static u8 *page(void *context, u64 which)
 
 static void pages(const u8 *data, size_t size)
 {
+	static const struct page_hashes none;
 	static u8 room[65536];
 	static struct receiver receiver;
 
@@ -31,7 +32,7 @@ static void pages(const u8 *data, size_t size)
 		receiver_init(&receiver, PAGES, room);
 		receiver.page = page;
 	}
-	receiver_apply(&receiver, data, size);
+	receiver_apply(&receiver, data, size, &none);
 	receiver_hash(&receiver, 0, PAGES);
 }
 

@@ -152,7 +152,7 @@ static void pages(u64 count)
 
 	full(&scenario);
 	scenario.source.link.frame_size = scenario.target.link.frame_size =
-		9014;
+		WIRE_FRAME_MAX;
 	for (u64 i = 0; i < count; i += SIM_PAGES)
 		play(&scenario);
 }

@@ -62,7 +62,7 @@ PLANTS = [
      "static void on_prepared(struct source *source, u64 now, const u8 *data)\n"
      "{\n\tif (source->state > SOURCE_PREPARING)"),
     ("a check of the tag is missing", "migrate/crypto.c",
-     "return get_u64(tag) == frame_check(key->check, frame);",
+     "return get_u64(tag) == frame_check(key->check, frame, hashes);",
      "return true;"),
     ("the old session's frames count as received", "migrate/sender.c",
      "\t\tif (!flight->resolved)\n\t\t\tresolve(sender, flight, false);",

@@ -102,7 +102,7 @@ TEST(any_changed_bit_changes_the_hashes)
 {
 	noise(page, 1);
 	for (unsigned bit = 0; bit < MIG_PAGE * 8; bit += 7) {
-		u32 before = hash_page(page);
+		u64 before = hash_page(page);
 		u64 check = hash_check(3, page, MIG_PAGE - 3);
 
 		page[bit / 8] ^= (u8)(1 << bit % 8);
@@ -115,7 +115,7 @@ TEST(any_changed_bit_changes_the_hashes)
 /* What two entries of a page table with their highest bits would do. */
 TEST(two_high_bits_do_not_undo_each_other)
 {
-	u32 before;
+	u64 before;
 
 	noise(page, 2);
 	before = hash_page(page);
@@ -131,8 +131,7 @@ TEST(two_high_bits_do_not_undo_each_other)
 /* Words that changed places, and what one lost and the other gained. */
 TEST(no_two_words_make_up_for_each_other)
 {
-	u64 first, second;
-	u32 before;
+	u64 first, second, before;
 
 	noise(page, 4);
 	before = hash_page(page);
@@ -317,6 +316,7 @@ TEST(a_refusal_names_the_place_and_both_values)
 
 TEST(a_sealed_frame_opens_only_unchanged)
 {
+	struct page_hashes hashes = {.count = 0};
 	struct crypto_key key = {.check = 77};
 	struct wire_header header = {.kind = WIRE_CONTROL, .length = 64};
 	static const u8 mac[6];
@@ -326,17 +326,71 @@ TEST(a_sealed_frame_opens_only_unchanged)
 		u8 frame[128] = {0}, copy[128];
 
 		wire_header_put(frame, mac, mac, &header);
-		crypto_seal(&key, security, frame, 9);
+		crypto_seal(&key, security, frame, 9, &hashes);
 		for (unsigned i = WIRE_BODY; i < size; i++) {
 			memcpy(copy, frame, sizeof(copy));
 			copy[i] ^= 1;
-			CHECK(!crypto_open(&key, security, copy, 9));
+			CHECK(!crypto_open(&key, security, copy, 9, &hashes));
 		}
 		memcpy(copy, frame, sizeof(copy));
 		if (security != WIRE_CLEAR)
-			CHECK(!crypto_open(&key, security, copy, 10));
-		CHECK(crypto_open(&key, security, frame, 9));
+			CHECK(!crypto_open(&key, security, copy, 10, &hashes));
+		CHECK(crypto_open(&key, security, frame, 9, &hashes));
+		CHECK_EQ(hashes.count, 0);
 	}
+}
+
+/* Two whole pages and a part of one between them; returns the body's size. */
+static u16 put_pages(u8 *frame)
+{
+	struct page_record record = {.codec = CODEC_RAW, .page = 7};
+	struct wire_header header = {.kind = WIRE_PAGES};
+	static const u16 sizes[] = {MIG_PAGE, 1000, MIG_PAGE};
+	static const u8 mac[6];
+	u8 *at = frame + WIRE_BODY;
+
+	for (unsigned i = 0; i < 3; i++) {
+		record.page++;
+		record.size = sizes[i];
+		page_record_put(at, &record);
+		noise(page, i + 10);
+		memcpy(at + PAGE_HEAD, page, sizes[i]);
+		at += PAGE_HEAD + sizes[i];
+	}
+	header.length = (u16)(at - frame - WIRE_BODY);
+	wire_header_put(frame, mac, mac, &header);
+	return header.length;
+}
+
+TEST(a_whole_pages_hash_stands_for_its_bytes)
+{
+	struct page_hashes known = {.count = 0}, found;
+	struct crypto_key key = {.check = 77};
+	static u8 frame[3 * MIG_PAGE], copy[sizeof(frame)];
+	unsigned size = WIRE_BODY + put_pages(frame) + WIRE_CHECK;
+
+	crypto_seal(&key, WIRE_CLEAR, frame, 9, &known);
+	CHECK_EQ(known.count, 2);
+	CHECK_EQ(known.of[1], hash_page(page));
+	memcpy(copy, frame, sizeof(copy));
+	memset(copy + size - WIRE_CHECK, 0, WIRE_CHECK);
+	known.count = 1; /* the other is not known yet */
+	crypto_seal(&key, WIRE_CLEAR, copy, 9, &known);
+	CHECK_EQ(memcmp(frame, copy, size), 0);
+	found.count = 0;
+	CHECK(crypto_open(&key, WIRE_CLEAR, frame, 9, &found));
+	CHECK_EQ(found.count, 2);
+	CHECK_EQ(memcmp(&found, &known, sizeof(u64) * 3), 0);
+	for (unsigned i = WIRE_ETHERNET + 4; i < size; i++) {
+		copy[i] ^= 0x10;
+		found.count = 0;
+		CHECK(!crypto_open(&key, WIRE_CLEAR, copy, 9, &found));
+		copy[i] ^= 0x10;
+	}
+	known.of[0] ^= 1; /* of another content than what was sent */
+	crypto_seal(&key, WIRE_CLEAR, copy, 9, &known);
+	found.count = 0;
+	CHECK(!crypto_open(&key, WIRE_CLEAR, copy, 9, &found));
 }
 
 TEST(both_agree_on_keys_only_with_the_same_secret)

@@ -133,10 +133,10 @@ static void check_frame(size_t body, unsigned shift, u8 security)
 	make_frame(frame, body, number);
 	memcpy(other, frame, size - WIRE_TAG_MAX);
 	memcpy(clear, frame, size - WIRE_TAG_MAX);
-	crypto_seal(&key, security, frame, number);
+	crypto_seal(&key, security, frame, number, NULL);
 	seal_by_bearssl(&key, security, other, number, body);
 	CHECK(memcmp(frame, other, size) == 0);
-	CHECK(crypto_open(&key, security, frame, number));
+	CHECK(crypto_open(&key, security, frame, number, NULL));
 	CHECK(memcmp(frame, clear, size - WIRE_TAG_MAX) == 0);
 	free(block);
 	free(other);

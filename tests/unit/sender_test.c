@@ -33,10 +33,10 @@ static u64 now;
 
 /* Frames on their way: numbers count up. */
 static struct {
-	u8 bytes[WIRE_FRAME_MIN];
+	u8 bytes[WIRE_FRAME_MAX];
 	size_t size;
 } queue[QUEUE];
-static unsigned queued, taken;
+static unsigned queued, taken, credit;
 
 static const u8 *source_page(void *context, u64 page)
 {
@@ -48,16 +48,17 @@ static u8 *target_page(void *context, u64 page)
 	return theirs[page];
 }
 
-static void begin(void)
+static void begin(u32 frame_size, unsigned may_fly)
 {
 	for (unsigned i = 0; i < sizeof(ours) / 8; i++)
 		((u64 *)ours)[i] = (i + 1) * 0x9e3779b97f4a7c15ull;
 	memset(theirs, 0, sizeof(theirs));
 	now = 1;
+	credit = may_fly;
 	queued = taken = 0;
 	link_init(&a, &config);
 	link_init(&b, &config);
-	a.frame_size = b.frame_size = WIRE_FRAME_MIN;
+	a.frame_size = b.frame_size = frame_size;
 	link_begin(&a, now);
 	link_begin(&b, now);
 	memory_a = calloc(1, sender_memory(PAGES, 0));
@@ -83,7 +84,7 @@ static void send(void)
 {
 	size_t size;
 
-	while ((size = sender_output(&sender, &a, now, CREDIT,
+	while ((size = sender_output(&sender, &a, now, credit,
 				     queue[queued % QUEUE].bytes)) != 0) {
 		queue[queued++ % QUEUE].size = size;
 		CHECK(queued - taken < QUEUE);
@@ -99,7 +100,8 @@ static void take(bool lost)
 		return;
 	CHECK(link_input(&b, now, queue[i].bytes, queue[i].size, &input));
 	if (receiver_accept(&receiver, input.number))
-		CHECK(receiver_apply(&receiver, input.body, input.length));
+		CHECK(receiver_apply(&receiver, input.body, input.length,
+				     &input.hashes));
 }
 
 static void acknowledge(void)
@@ -120,7 +122,7 @@ static void check_arrived(void)
 /* Nothing is lost, and yet no word comes for so many of its timers. */
 static void move_slowly(unsigned timers)
 {
-	begin();
+	begin(WIRE_FRAME_MIN, CREDIT);
 	do {
 		send();
 		for (unsigned i = 0; i < timers; i++) {
@@ -157,7 +159,7 @@ TEST(a_slow_target_gets_each_frame_once)
 /* A cable that holds less than the window; what does not fit is lost. */
 TEST(what_a_short_cable_lost_is_sent_again)
 {
-	begin();
+	begin(WIRE_FRAME_MIN, CREDIT);
 	do {
 		unsigned first;
 
@@ -173,12 +175,47 @@ TEST(what_a_short_cable_lost_is_sent_again)
 	end();
 }
 
+/* So that lost ones of these are not sent again as they were. */
+static void write_pages(unsigned count)
+{
+	for (unsigned i = 0; i < count; i++) {
+		u64 page = hash_mix(now + i) % PAGES;
+
+		ours[page][0]++;
+		bits_set(sender.todo, page);
+	}
+	sender_count(&sender);
+}
+
+/* Next to pages that go for the first time, and to parts of them. */
+TEST(whole_pages_that_are_sent_again_have_their_hashes)
+{
+	static const u32 sizes[] = {9014, WIRE_FRAME_MAX};
+
+	for (unsigned i = 0; i < 2; i++) {
+		begin(sizes[i], 5);
+		do {
+			send();
+			while (taken != queued)
+				take(hash_mix(taken) % 3 == 0);
+			if (now < 50 * RESEND)
+				write_pages(20);
+			acknowledge();
+			now += RESEND;
+		} while (!sender_resolved_all(&sender));
+		check_arrived();
+		CHECK(sender.counts.parts_again > 0);
+		CHECK_EQ(b.counts.dropped, 0);
+		end();
+	}
+}
+
 /* A probe is lost, and what went behind it: the next one voids that as well. */
 TEST(a_probe_is_ahead_of_all_that_went_before)
 {
 	u64 last;
 
-	begin();
+	begin(WIRE_FRAME_MIN, CREDIT);
 	send();
 	last = a.tx_number[WIRE_PAGES];
 	CHECK_EQ(last, CREDIT);

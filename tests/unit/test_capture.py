@@ -13,7 +13,7 @@ from rig.pages import delta, lz4
 from rig.pcap import head, packet, packets
 from rig.protocol import (ACCEPT, AUTHENTICATE, CLEAR, CONTROL, ENCRYPT, HELLO,
                           OFFER, PAGES, Wrong, certificate_of, frame_of)
-from rig.seal import (Keys, chacha20, derive, hello_tag, opened, poly1305, seal,
+from rig.seal import (Keys, chacha20, clear_check, derive, hello_tag, opened, poly1305, seal,
                       secret_of)
 
 PSK = secret_of("words of ours")
@@ -80,8 +80,8 @@ class Hosts:
             _, tag = seal(key, struct.pack("<IQ", kind, number), b"",
                           header + body)
         else:
-            tag = check(int.from_bytes(key[:8], "little"),
-                        header + body).to_bytes(8, "little")
+            tag = clear_check(int.from_bytes(key[:8], "little"), frame_of(
+                self._frame(way, header, body))).to_bytes(8, "little")
         self.frames.append(self._frame(way, header, body) + tag)
 
     def say(self, way: str, kind: int, data: bytes, highest: int = 0,

@@ -1,6 +1,7 @@
 """The hashes of docs/wire.md: what both ends of a migration compare."""
 
 import struct
+from functools import lru_cache
 
 MASK = (1 << 64) - 1
 FINISHER = 0xD6E8FEB86659FD93
@@ -35,23 +36,19 @@ def fold(a: int, b: int) -> int:
     return (product ^ product >> 64) & MASK
 
 
+@lru_cache(maxsize=1 << 16)
 def page_hash(page: bytes) -> int:
+    """All 64 bits."""
     a, b, c, d = 1, 2, 3, 4
     for w in struct.iter_unpack("<8Q", page):
         a = fold(w[0] ^ ROOTS[0], w[1] ^ a)
         b = fold(w[2] ^ ROOTS[1], w[3] ^ b)
         c = fold(w[4] ^ ROOTS[2], w[5] ^ c)
         d = fold(w[6] ^ ROOTS[3], w[7] ^ d)
-    return (fold(a ^ ROOTS[0], b ^ ROOTS[1])
-            ^ fold(c ^ ROOTS[2], d ^ ROOTS[3])) >> 40
+    return fold(a ^ ROOTS[0], b ^ ROOTS[1]) ^ fold(c ^ ROOTS[2], d ^ ROOTS[3])
 
 
 def memory_hash(memory: list) -> int:
-    """Of a list of pages; what is there many times is looked at once."""
-    known: dict = {}
-    total = 0
-    for i, page in enumerate(memory):
-        if page not in known:
-            known[page] = page_hash(page)
-        total += mix(i << 24 | known[page])
-    return total & MASK
+    """Of a list of pages."""
+    return sum(mix(i << 24 | page_hash(page) >> 40)
+               for i, page in enumerate(memory)) & MASK
