@@ -180,31 +180,51 @@ void slpt_forget(struct slpt *slpt)
 	note_narrowing(slpt, 0, "to be forgotten");
 }
 
-struct harvest {
-	slpt_found found;
-	void *context;
-	u64 count;
-};
-
-static bool harvest_leaf(struct slpt *slpt, u64 *entry, u64 gpa, unsigned level,
-			 void *context)
+/* How many of these entries, one behind the other, have none of the bits. */
+static unsigned without(const u64 *entry, unsigned n, u64 bits)
 {
-	struct harvest *h = context;
+	unsigned i = 0;
 
-	if (!take(entry, slpt->format->dirty))
-		return false;
-	h->count++;
-	if (h->found)
-		h->found(h->context, gpa, LEVEL_SIZE(level));
-	return true;
+	while (n - i >= 4 && !((load(entry + i) | load(entry + i + 1) |
+				load(entry + i + 2) | load(entry + i + 3)) &
+			       bits))
+		i += 4;
+	while (i < n && !(load(entry + i) & bits))
+		i++;
+	return i;
 }
 
+/* Most pages were not written: a loop of its own, that calls nobody for them.
+ */
 u64 slpt_harvest_dirty(struct slpt *slpt, u64 gpa, u64 size, slpt_found found,
 		       void *context)
 {
-	struct harvest h = {found, context, 0};
+	u64 end = gpa + size, dirty = slpt->format->dirty, count = 0, last = 0;
 
-	if (slpt->format->dirty && valid_range(gpa, size))
-		each_leaf(slpt, gpa, gpa + size, ~0u, harvest_leaf, &h);
-	return h.count;
+	if (!dirty || !valid_range(gpa, size))
+		return 0;
+	while (gpa < end) {
+		unsigned level, n = 1;
+		u64 *entry = slpt_find_leaf(slpt, gpa, &level);
+		u64 step = LEVEL_SIZE(level);
+
+		gpa &= ~(step - 1);
+		if (entry && level == 0)
+			n = (unsigned)MIN(ENTRIES - index_at(gpa, 0),
+					  (end - gpa) >> PAGE_SHIFT);
+		for (unsigned i = 0; entry && i < n; i++) {
+			i += without(entry + i, n - i, dirty);
+			if (i == n || !is_present(slpt, load(entry + i)))
+				continue;
+			(void)take(entry + i, dirty);
+			last = gpa + i * step;
+			if (found)
+				found(context, last, step);
+			count++;
+		}
+		gpa += n * step;
+	}
+	if (count)
+		note_narrowing(slpt, last, "watched for writes");
+	return count;
 }
