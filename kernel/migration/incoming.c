@@ -2,6 +2,7 @@
 #include "cpu/time.h"
 #include "lib/log.h"
 #include "drivers/netdev_driver.h"
+#include "drivers/serial.h"
 #include "lib/printf.h"
 #include "lib/string.h"
 #include "migration/channel.h"
@@ -83,6 +84,8 @@ static unsigned load(void *context, const u8 *state, size_t size)
 	u64 start = in->loaded_at = now_ns();
 	err_t err;
 
+	serial_hush(start + HUSH_NS);
+	in->hushed = true;
 	trace_step(in->vm, TRACE_BUILD);
 	err = vm_restore(in->vm, state, size, in->why, sizeof(in->why));
 	trace_step(in->vm, TRACE_BUILT);
@@ -272,10 +275,28 @@ static void look(struct incoming *in)
 	in->seen = state;
 }
 
+/*
+ * Text takes the processor from the guest's first instructions, and an emulated
+ * UART the frame that says so from the emulator's other threads.
+ */
+static void end_hush(struct incoming *in)
+{
+	const struct target *target = in->target;
+
+	if (!in->hushed || !target_ended(target) ||
+	    (target->link.up && !link_quiet(&target->link)))
+		return;
+	in->hushed = false;
+	serial_hush(0);
+}
+
 void incoming_look(void)
 {
 	if (!incoming[0])
 		return;
+	for (unsigned i = 0; i < ARRAY_LEN(incoming); i++)
+		if (incoming[i])
+			end_hush(incoming[i]);
 	look(incoming[0]);
 	if (target_ended(incoming[0]->target) && incoming_listen())
 		return; /* no memory now: the next look tries again */

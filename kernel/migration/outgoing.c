@@ -12,8 +12,7 @@
 #include "vm/move.h"
 
 #define PROGRESS_NS   NS_PER_S
-#define HUSH_NS	      (50 * NS_PER_MS) /* no text while the guest stands */
-#define PATIENCE_NS   (10 * NS_PER_S)  /* until a host answers at all */
+#define PATIENCE_NS   (10 * NS_PER_S) /* until a host answers at all */
 #define CLASSIC_PAGES 64 /* that may remain, for the classic policy */
 #define HARDEST	      5	 /* percent of its time are left to a guest */
 

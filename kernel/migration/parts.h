@@ -91,6 +91,8 @@ bool outgoing_is_for(const u8 *frame, u32 size);
 
 #define INCOMING_KEPT 4 /* that have ended; their sources may still ask */
 
+#define HUSH_NS (50 * NS_PER_MS) /* no text while the guest stands, at most */
+
 struct incoming {
 	struct target *target;
 	struct target_config config;
@@ -98,6 +100,7 @@ struct incoming {
 	struct vm *vm;
 	char why[128]; /* it could not be built */
 	bool built;    /* from its state, at least once */
+	bool hushed;   /* no text until the source knows that the guest runs */
 	enum target_state seen;
 	char vm_name[WIRE_NAME];
 	char peer[WIRE_NAME];			  /* its name, or its address */
