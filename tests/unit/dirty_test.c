@@ -367,6 +367,56 @@ TEST(nothing_written_nothing_found)
 	CHECK_EQ(stats.splits, 0);
 }
 
+/* Two tables' pages: not there (0), clean (1) or dirty (2). */
+static u8 leaves[1024], harvested[ARRAY_LEN(leaves)];
+
+static void note_page(void *context, u64 gpa, u64 size)
+{
+	CHECK_EQ(size, PAGE_SIZE);
+	harvested[gpa >> PAGE_SHIFT]++;
+}
+
+TEST(dirty_bits_are_found_among_holes)
+{
+	const unsigned all = ARRAY_LEN(leaves);
+
+	start();
+	for (unsigned i = 0; i < all; i++)
+		if (any(8))
+			CHECK_EQ(slpt_map(&vm.slpt, i * PAGE_SIZE, MIB(8),
+					  PAGE_SIZE, SLPT_RWX, PAGE_SIZE),
+				 E_OK);
+	for (unsigned round = 0; round < 200; round++) {
+		unsigned level, from = any(all), to = from + any(all - from);
+		unsigned rarely = 1 + any(100), due = 0;
+
+		memset(harvested, 0, sizeof(harvested));
+		for (unsigned i = 0; i < all; i++) {
+			u64 *entry = walk(i * PAGE_SIZE, &level);
+
+			leaves[i] = !entry ? 0 : 1 + !any(rarely);
+			if (leaves[i] == 2)
+				*entry |= format.dirty;
+			due += leaves[i] == 2 && i >= from && i < to;
+		}
+		CHECK_EQ(slpt_harvest_dirty(&vm.slpt, from * PAGE_SIZE,
+					    (to - from) * PAGE_SIZE, note_page,
+					    NULL),
+			 due);
+		for (unsigned i = 0; i < all; i++) {
+			bool in = i >= from && i < to;
+			u64 *entry = walk(i * PAGE_SIZE, &level);
+
+			CHECK_EQ(harvested[i], in && leaves[i] == 2);
+			if (!entry)
+				continue;
+			CHECK_EQ(*entry & format.dirty,
+				 !in && leaves[i] == 2 ? format.dirty : 0);
+			*entry &= ~format.dirty;
+		}
+	}
+}
+
 TEST(best_of_what_there_is)
 {
 	CHECK_EQ(dirty_best(), DIRTY_PML);
