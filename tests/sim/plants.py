@@ -7,7 +7,7 @@ mistake that a careful person could make; the sources know nothing of them."""
 AGAIN = ("migrate/source.c",
          "sender_resolved_all(&source->sender) && now >= source->round_until",
          "sender_sent_all(&source->sender) && now >= source->round_until",
-         "migrate/sender.c",
+         "migrate/sender_fill.c",
          "while (page < sender->pages && *flying(sender, (u32)page) != 0)",
          "while (false)")
 

@@ -2,7 +2,8 @@
  * The page channel's two halves with a queue between them: what is sent twice
  * when the other end is slow, and when frames are lost.
  *
- *	links: migrate/sender.c migrate/receiver.c migrate/link.c
+ *	links: migrate/sender.c migrate/sender_fill.c
+ *	links: migrate/receiver.c migrate/link.c
  *	links: migrate/codec.c migrate/codec_delta.c migrate/codec_lz4.c
  *	links: migrate/wire.c migrate/hash.c migrate/crypto.c
  *	links: migrate/chacha.c migrate/chacha_wide.c migrate/poly1305.c
