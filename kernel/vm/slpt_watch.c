@@ -194,8 +194,7 @@ static unsigned without(const u64 *entry, unsigned n, u64 bits)
 	return i;
 }
 
-/* Most pages were not written: a loop of its own, that calls nobody for them.
- */
+/* Most pages were not written: a loop that calls nobody for them. */
 u64 slpt_harvest_dirty(struct slpt *slpt, u64 gpa, u64 size, slpt_found found,
 		       void *context)
 {
