@@ -84,8 +84,7 @@ static bool ends_page(const struct page_record *record)
 	       record->offset + record->size == (int)MIG_PAGE;
 }
 
-/* `known`: the hash of a whole page, or NULL. False: its data makes no sense.
- */
+/* `known`: a whole page's hash, or NULL. False: its data makes no sense. */
 static bool apply(struct receiver *receiver, const struct page_record *record,
 		  const u64 *known)
 {

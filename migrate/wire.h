@@ -193,8 +193,7 @@ static inline void page_record_put(u8 *at, const struct page_record *record)
 	put_u16(at + 6, record->size);
 }
 
-/* Of the whole pages of a frame, in their order: the first `count` are known.
- */
+/* Of a frame's whole pages, in their order: the first `count` are known. */
 struct page_hashes {
 	unsigned count;
 	u64 of[WHOLE_PAGES];
